@@ -1,0 +1,2 @@
+package dev.nibble.graph;
+public record Model() {}
