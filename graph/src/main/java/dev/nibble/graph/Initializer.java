@@ -22,7 +22,8 @@ public record Initializer(String name, int typeCode, Shape shape, Storage storag
         /// `raw_data`: packed little-endian.
         record Raw(MemorySegment data) implements Storage {}
 
-        /// One of the typed fields (`float_data` 4, `int32_data` 5, `int64_data` 7, `double_data` 10, `uint64_data`
+        /// One of the typed fields (`float_data` 4, `int32_data` 5, `int64_data` 7, `double_data` 10,
+        /// `uint64_data`
         /// 11), as protobuf packs it.
         record Typed(int field, MemorySegment packed) implements Storage {}
 
@@ -33,7 +34,11 @@ public record Initializer(String name, int typeCode, Shape shape, Storage storag
         ///
         /// @param location the file's name relative to the model
         /// @param data the bytes, mapped; null where the file is not there and the reader was told to go on
-        record External(String location, long offset, long length, @Nullable MemorySegment data) implements Storage {}
+        record External(
+                String location,
+                long offset,
+                long length,
+                @Nullable MemorySegment data) implements Storage {}
 
         /// No data at all: a graph whose weights were stripped.
         record Absent() implements Storage {}
@@ -73,26 +78,25 @@ public record Initializer(String name, int typeCode, Shape shape, Storage storag
         if (type == DataType.STRING) {
             throw new NibbleException("tensor '" + name + "' holds strings", "strings cannot be computed with");
         }
-        MemorySegment data =
-                switch (storage) {
-                    case Storage.Raw(MemorySegment raw) -> raw;
-                    case Storage.Typed(int field, MemorySegment packed) ->
-                        field == 4 || field == 10 ? packed : unpack(type, packed);
-                    case Storage.External e when e.data() != null -> e.data();
-                    case Storage.External e ->
-                        throw new NibbleException(
-                                "tensor '%s': its data file '%s' is missing".formatted(name, e.location()),
-                                "put the file beside the model");
-                    case Storage.Absent a when shape.elements() == 0 -> MemorySegment.NULL;
-                    case Storage.Absent a ->
-                        throw new NibbleException(
-                                "tensor '" + name + "' has no data: the weights were stripped from this model",
-                                "use the model with its weights");
-                    case Storage.Strings s ->
-                        throw new NibbleException(
-                                "tensor '%s' is of type %s, but stored as strings".formatted(name, type.onnxName()),
-                                "the file is damaged; export it again");
-                };
+        MemorySegment data = switch (storage) {
+            case Storage.Raw(MemorySegment raw) -> raw;
+            case Storage.Typed(int field, MemorySegment packed) ->
+                field == 4 || field == 10 ? packed : unpack(type, packed);
+            case Storage.External e when e.data() != null -> e.data();
+            case Storage.External e ->
+                throw new NibbleException(
+                        "tensor '%s': its data file '%s' is missing".formatted(name, e.location()),
+                        "put the file beside the model");
+            case Storage.Absent a when shape.elements() == 0 -> MemorySegment.NULL;
+            case Storage.Absent a ->
+                throw new NibbleException(
+                        "tensor '" + name + "' has no data: the weights were stripped from this model",
+                        "use the model with its weights");
+            case Storage.Strings s ->
+                throw new NibbleException(
+                        "tensor '%s' is of type %s, but stored as strings".formatted(name, type.onnxName()),
+                        "the file is damaged; export it again");
+        };
         long expected = type.bytes(shape.elements());
         if (data.byteSize() != expected) {
             throw new NibbleException(

@@ -14,7 +14,8 @@ import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/// The data files beside a model ([external data](https://github.com/onnx/onnx/blob/main/docs/ExternalData.md)), each
+/// The data files beside a model ([external
+/// data](https://github.com/onnx/onnx/blob/main/docs/ExternalData.md)), each
 /// mapped once. A location may not leave the model's folder.
 final class ExternalData {
     private final @Nullable Path folder;

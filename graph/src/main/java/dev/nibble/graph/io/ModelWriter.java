@@ -13,7 +13,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 
-/// Writes ONNX models. Weights are streamed from where they lie; a model of more than [#INLINE_LIMIT] bytes, or one
+/// Writes ONNX models. Weights are streamed from where they lie; a model of more than [#INLINE_LIMIT] bytes,
+/// or one
 /// that had data files, gets a data file of its own beside it (`model.onnx.data`).
 public final class ModelWriter {
     /// Protobuf stops at 2 GiB; this leaves room for the graph itself.
@@ -24,7 +25,8 @@ public final class ModelWriter {
 
     private ModelWriter() {}
 
-    /// Writes `model` to `file`: beside it first, then moved into place, so that a reader never sees half a model.
+    /// Writes `model` to `file`: beside it first, then moved into place, so that a reader never sees half a
+    /// model.
     ///
     /// @return the files written, the model first
     /// @throws NibbleException where the folder cannot be written or the disk is full
@@ -37,8 +39,7 @@ public final class ModelWriter {
         }
         boolean split = external || weights > INLINE_LIMIT;
         String dataName = file.getFileName() + ".data";
-        ExternalPlan plan =
-                split ? ExternalPlan.of(model.graph(), dataName, EXTERNAL_FROM) : ExternalPlan.none();
+        ExternalPlan plan = split ? ExternalPlan.of(model.graph(), dataName, EXTERNAL_FROM) : ExternalPlan.none();
         WireWriter wire = new OnnxEncoder(plan).model(model);
         List<Path> written = new ArrayList<>();
         written.add(file);
@@ -81,10 +82,10 @@ public final class ModelWriter {
     }
 
     private static void replace(Path file, Content content) {
-        Path folder = file.toAbsolutePath().getParent();
+        Path absolute = file.toAbsolutePath();
         Path staged = null;
         try {
-            staged = folder.resolve(".%s.%s.part".formatted(file.getFileName(), UUID.randomUUID()));
+            staged = absolute.resolveSibling(".%s.%s.part".formatted(file.getFileName(), UUID.randomUUID()));
             try (FileChannel channel =
                     FileChannel.open(staged, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
                 content.writeTo(channel);
@@ -110,7 +111,7 @@ public final class ModelWriter {
         return switch (e) {
             case java.nio.file.NoSuchFileException missing -> "there is no folder '" + missing.getFile() + "'";
             case java.nio.file.AccessDeniedException denied -> "no permission";
-            default -> e.getMessage();
+            default -> String.valueOf(e.getMessage());
         };
     }
 }

@@ -8,7 +8,6 @@ import dev.nibble.graph.Initializer;
 import dev.nibble.graph.Model;
 import dev.nibble.graph.Node;
 import dev.nibble.graph.Shape;
-import dev.nibble.graph.Tensor;
 import dev.nibble.graph.ValueInfo;
 import dev.nibble.graph.ValueType;
 import dev.nibble.graph.io.WireReader.WireException;
@@ -21,7 +20,8 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
-/// ONNX's messages from their encoded form ([onnx.proto](https://github.com/onnx/onnx/blob/main/onnx/onnx.proto)).
+/// ONNX's messages from their encoded form
+/// ([onnx.proto](https://github.com/onnx/onnx/blob/main/onnx/onnx.proto)).
 final class OnnxDecoder {
     private final ExternalData external;
 

@@ -13,7 +13,8 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/// ONNX's messages in their encoded form. Carried fields come first, so that a modelled field that was empty in the
+/// ONNX's messages in their encoded form. Carried fields come first, so that a modelled field that was empty
+/// in the
 /// file and is not any more wins.
 final class OnnxEncoder {
     private final ExternalPlan plan;
@@ -83,57 +84,56 @@ final class OnnxEncoder {
         WireWriter wire = new WireWriter();
         wire.carried(attribute.carried());
         wire.text(1, attribute.name());
-        int type =
-                switch (attribute.value()) {
-                    case Attribute.Value.OfFloat(float value) -> {
-                        wire.fixedFloat(2, value);
-                        yield 1;
-                    }
-                    case Attribute.Value.OfInt(long value) -> {
-                        wire.varint(3, value);
-                        yield 2;
-                    }
-                    case Attribute.Value.OfString(MemorySegment value) -> {
-                        wire.bytes(4, value);
-                        yield 3;
-                    }
-                    case Attribute.Value.OfTensor(Initializer value) -> {
-                        wire.message(5, tensor(value));
-                        yield 4;
-                    }
-                    case Attribute.Value.OfGraph(Graph value) -> {
-                        wire.message(6, graph(value));
-                        yield 5;
-                    }
-                    case Attribute.Value.OfFloats(List<Float> values) -> {
-                        values.forEach(value -> wire.fixedFloat(7, value));
-                        yield 6;
-                    }
-                    case Attribute.Value.OfInts(List<Long> values) -> {
-                        values.forEach(value -> wire.varint(8, value));
-                        yield 7;
-                    }
-                    case Attribute.Value.OfStrings(List<MemorySegment> values) -> {
-                        values.forEach(value -> wire.bytes(9, value));
-                        yield 8;
-                    }
-                    case Attribute.Value.OfTensors(List<Initializer> values) -> {
-                        values.forEach(value -> wire.message(10, tensor(value)));
-                        yield 9;
-                    }
-                    case Attribute.Value.OfGraphs(List<Graph> values) -> {
-                        values.forEach(value -> wire.message(11, graph(value)));
-                        yield 10;
-                    }
-                    case Attribute.Value.Reference(String of, int code) -> {
-                        wire.string(21, of);
-                        yield code;
-                    }
-                    case Attribute.Value.CarriedValue(MemorySegment encoded) -> {
-                        parent.bytes(5, encoded);
-                        yield -1;
-                    }
-                };
+        int type = switch (attribute.value()) {
+            case Attribute.Value.OfFloat(float value) -> {
+                wire.fixedFloat(2, value);
+                yield 1;
+            }
+            case Attribute.Value.OfInt(long value) -> {
+                wire.varint(3, value);
+                yield 2;
+            }
+            case Attribute.Value.OfString(MemorySegment value) -> {
+                wire.bytes(4, value);
+                yield 3;
+            }
+            case Attribute.Value.OfTensor(Initializer value) -> {
+                wire.message(5, tensor(value));
+                yield 4;
+            }
+            case Attribute.Value.OfGraph(Graph value) -> {
+                wire.message(6, graph(value));
+                yield 5;
+            }
+            case Attribute.Value.OfFloats(List<Float> values) -> {
+                values.forEach(value -> wire.fixedFloat(7, value));
+                yield 6;
+            }
+            case Attribute.Value.OfInts(List<Long> values) -> {
+                values.forEach(value -> wire.varint(8, value));
+                yield 7;
+            }
+            case Attribute.Value.OfStrings(List<MemorySegment> values) -> {
+                values.forEach(value -> wire.bytes(9, value));
+                yield 8;
+            }
+            case Attribute.Value.OfTensors(List<Initializer> values) -> {
+                values.forEach(value -> wire.message(10, tensor(value)));
+                yield 9;
+            }
+            case Attribute.Value.OfGraphs(List<Graph> values) -> {
+                values.forEach(value -> wire.message(11, graph(value)));
+                yield 10;
+            }
+            case Attribute.Value.Reference(String of, int code) -> {
+                wire.string(21, of);
+                yield code;
+            }
+            case Attribute.Value.CarriedValue(MemorySegment encoded) -> {
+                parent.bytes(5, encoded);
+                yield -1;
+            }
+        };
         if (type >= 0) {
             wire.varint(20, type);
             parent.message(5, wire);

@@ -174,8 +174,8 @@ final class WireReader {
 
     private void need(long bytes) {
         if (bytes > data.byteSize() - position) {
-            throw new WireException("field %d needs %d bytes, but %d are left"
-                    .formatted(field, bytes, data.byteSize() - position));
+            throw new WireException(
+                    "field %d needs %d bytes, but %d are left".formatted(field, bytes, data.byteSize() - position));
         }
     }
 

@@ -73,8 +73,8 @@ final class WireWriter {
         for (MemorySegment part : parts) {
             // A buffer over a segment reaches 2 GiB at most.
             for (long at = 0; at < part.byteSize(); at += 1 << 26) {
-                java.nio.ByteBuffer buffer =
-                        part.asSlice(at, Math.min(1 << 26, part.byteSize() - at)).asByteBuffer();
+                java.nio.ByteBuffer buffer = part.asSlice(at, Math.min(1 << 26, part.byteSize() - at))
+                        .asByteBuffer();
                 while (buffer.hasRemaining()) {
                     channel.write(buffer);
                 }
