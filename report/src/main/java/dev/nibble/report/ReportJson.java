@@ -1,5 +1,6 @@
 package dev.nibble.report;
 
+import tools.jackson.core.JacksonException;
 import tools.jackson.core.util.DefaultIndenter;
 import tools.jackson.core.util.DefaultPrettyPrinter;
 import tools.jackson.databind.MapperFeature;
@@ -24,13 +25,22 @@ public final class ReportJson {
 
     /// Reads a document back.
     ///
-    /// @throws IllegalArgumentException where the text is no such document; the message says what is wrong
+    /// @throws IllegalArgumentException where the text is no such document or a later schema; the message says what
     public static <T extends Document> T read(String json, Class<T> type) {
+        T document;
         try {
-            return MAPPER.readValue(json, type);
-        } catch (tools.jackson.core.JacksonException e) {
+            document = MAPPER.readValue(json, type);
+        } catch (JacksonException e) {
             throw new IllegalArgumentException(
                     "not a " + type.getSimpleName() + " as JSON: " + e.getOriginalMessage(), e);
         }
+        if (document == null) {
+            throw new IllegalArgumentException("not a " + type.getSimpleName() + " as JSON: null");
+        }
+        if (document.schemaVersion() != Document.SCHEMA_VERSION) {
+            throw new IllegalArgumentException(
+                    "schemaVersion must be " + Document.SCHEMA_VERSION + ", but was " + document.schemaVersion());
+        }
+        return document;
     }
 }
