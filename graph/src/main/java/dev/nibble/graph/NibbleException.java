@@ -1,6 +1,7 @@
 package dev.nibble.graph;
 
-/// What a user is told when something cannot be done: what, where (file, node, tensor), and the next thing to try.
+/// What a user is told when something cannot be done: what, where (file, node, tensor), and the next thing to
+/// try.
 ///
 /// Every room throws this for bad input, and only the command line prints it: `error: …`, then `hint: …`.
 public class NibbleException extends RuntimeException {
