@@ -33,7 +33,7 @@ public record Terminal(
     static Terminal ofProcess() {
         String told = System.getProperty("nibble.terminal");
         boolean console =
-                told == null && System.console().isTerminal();
+                told == null && System.console() instanceof java.io.Console device && device.isTerminal();
         return new Terminal(
                 stream(FileDescriptor.out),
                 stream(FileDescriptor.err),
