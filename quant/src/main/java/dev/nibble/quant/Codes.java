@@ -9,8 +9,8 @@ import java.lang.foreign.ValueLayout;
 public final class Codes {
     private Codes() {}
 
-    /// Writes `codes[0…count)` as elements `at…` of `packed`. Only the low bits of each code are kept; neighbours in
-    /// shared bytes keep theirs.
+    /// Writes `codes[0…count)` as elements `at…` of `packed`. Only the low bits of each code are kept; neighbours
+    /// in shared bytes keep theirs.
     ///
     /// @param type an integer type of 2 to 32 bits
     public static void pack(int[] codes, int count, DataType type, MemorySegment packed, long at) {
@@ -77,7 +77,8 @@ public final class Codes {
         int spare = 32 - bits;
         for (int i = 0; i < count; i++) {
             long element = at + i;
-            int shifted = packed.get(ValueLayout.JAVA_BYTE, element / perByte) >>> (int) (element % perByte * bits) << spare;
+            int shifted =
+                    packed.get(ValueLayout.JAVA_BYTE, element / perByte) >>> (int) (element % perByte * bits) << spare;
             codes[i] = signed ? shifted >> spare : shifted >>> spare;
         }
     }

@@ -2,17 +2,17 @@ package dev.nibble.quant;
 
 /// One affine mapping between real numbers and integer codes, as ONNX QuantizeLinear defines it.
 ///
-/// `q = clamp(round(x / scale) + zeroPoint, qMin, qMax)`, rounding half to even; `x̂ = (q − zeroPoint) · scale`. Zero is
-/// a code, exactly. AIMET's and QNN's `offset` is −zeroPoint on the unsigned grid.
+/// `q = clamp(round(x / scale) + zeroPoint, qMin, qMax)`, rounding half to even; `x̂ = (q − zeroPoint) · scale`.
+/// Zero is a code, exactly. AIMET's and QNN's `offset` is −zeroPoint on the unsigned grid.
 ///
 /// The methods here are the specification of the arithmetic; [Kernels] do the same to many values at once.
 ///
 /// @param scale the step: positive, finite and normal
 /// @param zeroPoint the code of 0, on the grid
 public record Encoding(float scale, int zeroPoint, IntegerGrid grid) {
-    /// The smallest scale that [#ofRange] gives: 2⁻⁶³, so that the product of two scales, which is the scale of a bias,
-    /// is still a normal float. (AIMET instead stops at a scale of 2⁻²³, earlier at a range of 0.01, which throws away
-    /// channels that are small but not zero.)
+    /// The smallest scale that [#ofRange] gives: 2⁻⁶³, so that the product of two scales, which is the scale of a
+    /// bias, is still a normal float. (AIMET instead stops at a scale of 2⁻²³, earlier at a range of 0.01, which
+    /// throws away channels that are small but not zero.)
     public static final float MINIMUM_SCALE = 0x1p-63f;
 
     public Encoding {
@@ -20,7 +20,8 @@ public record Encoding(float scale, int zeroPoint, IntegerGrid grid) {
             throw new IllegalArgumentException("scale must be positive, normal and finite, but was " + scale);
         }
         if (zeroPoint < grid.qMin() || zeroPoint > grid.qMax()) {
-            throw new IllegalArgumentException("zero point must be on the grid %s, but was %d".formatted(grid, zeroPoint));
+            throw new IllegalArgumentException(
+                    "zero point must be on the grid %s, but was %d".formatted(grid, zeroPoint));
         }
     }
 
@@ -37,7 +38,8 @@ public record Encoding(float scale, int zeroPoint, IntegerGrid grid) {
     /// @throws IllegalArgumentException where a bound is not finite or they are in the wrong order
     public static Encoding ofRange(double min, double max, int bits, Symmetry symmetry) {
         if (!(min <= max && Double.isFinite(max - min))) {
-            throw new IllegalArgumentException("a range must be finite and in order, but was %s…%s".formatted(min, max));
+            throw new IllegalArgumentException(
+                    "a range must be finite and in order, but was %s…%s".formatted(min, max));
         }
         double lo = Math.min(min, 0);
         double hi = Math.max(max, 0);
@@ -68,8 +70,13 @@ public record Encoding(float scale, int zeroPoint, IntegerGrid grid) {
 
     /// The code of `x`. NaN has none: check data before.
     ///
-    /// Up to 16 bits the quotient is rounded to float first, as ONNX Runtime does; at 32 bits (bias) it is a double.
+    /// Up to 16 bits the quotient is rounded to float first, as ONNX Runtime does; at 32 bits (bias) it is a
+    /// double.
     public int quantize(float x) {
+        return code(x, scale, zeroPoint, grid);
+    }
+
+    static int code(float x, float scale, int zeroPoint, IntegerGrid grid) {
         double quotient = grid.bits() == 32 ? (double) x / scale : x / scale;
         double code = Math.rint(quotient) + zeroPoint;
         return (int) Math.min(Math.max(code, grid.qMin()), grid.qMax());

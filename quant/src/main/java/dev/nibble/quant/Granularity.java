@@ -2,7 +2,8 @@ package dev.nibble.quant;
 
 import dev.nibble.graph.Shape;
 
-/// How many elements of a tensor share one scale. `axis` is always the axis that is kept; it may count from the end.
+/// How many elements of a tensor share one scale. `axis` is always the axis that is kept; it may count from the
+/// end.
 public sealed interface Granularity {
     /// One scale for the whole tensor.
     record PerTensor() implements Granularity {}

@@ -4,8 +4,8 @@ import dev.nibble.graph.Shape;
 
 /// A [Granularity] laid over one shape: which elements share a scale.
 ///
-/// The tensor is seen as `outer × length × inner`, row-major, with `length` the kept axis. Groups are numbered in the
-/// row-major order of the scales.
+/// The tensor is seen as `outer × length × inner`, row-major, with `length` the kept axis. Groups are numbered in
+/// the row-major order of the scales.
 ///
 /// @param outer product of the dimensions before the axis
 /// @param length size of the axis
@@ -42,18 +42,48 @@ public record Groups(long outer, long length, long inner, long block, boolean bl
         return (int) ((index / (inner * length) * Math.ceilDiv(length, block) + position) * inner + index % inner);
     }
 
-    /// Calls `action` for every longest run of neighbouring elements that share a group, in order.
+    /// Calls `action` for runs of neighbouring elements that share a group, in order, covering every element once.
     public void forEachRun(Run action) {
-        boolean contiguous = inner == 1 || !blocked;
-        long run = contiguous ? (inner == 1 ? block : inner * block) : 1;
-        long row = length * inner;
-        if (row == 0) {
+        if (!blocked) {
+            forEachChannel(action);
+        } else if (inner == 1) {
+            forEachRowBlock(action);
+        } else {
+            forEachBlockedElement(action);
+        }
+    }
+
+    private void forEachChannel(Run action) {
+        if (elements() == 0) {
             return;
         }
-        for (long start = 0; start < elements(); start += row) {
-            for (long from = 0; from < row; from += run) {
-                long to = Math.min(from + run, row);
-                action.accept(of(start + from), start + from, start + to);
+        long start = 0;
+        for (long o = 0; o < outer; o++) {
+            for (int channel = 0; channel < length; channel++, start += inner) {
+                action.accept(channel, start, start + inner);
+            }
+        }
+    }
+
+    private void forEachRowBlock(Run action) {
+        int group = 0;
+        for (long o = 0; o < outer; o++) {
+            long start = o * length;
+            for (long from = 0; from < length; from += block) {
+                action.accept(group++, start + from, start + Math.min(from + block, length));
+            }
+        }
+    }
+
+    private void forEachBlockedElement(Run action) {
+        long blocks = Math.ceilDiv(length, block);
+        long index = 0;
+        for (long o = 0; o < outer; o++) {
+            for (long k = 0; k < length; k++) {
+                int group = (int) ((o * blocks + k / block) * inner);
+                for (long i = 0; i < inner; i++, index++) {
+                    action.accept(group++, index, index + 1);
+                }
             }
         }
     }

@@ -48,9 +48,23 @@ public record IntegerGrid(int bits, boolean signed, boolean strict) {
             case INT16 -> INT16;
             case UINT16 -> UINT16;
             case INT32 -> INT32;
-            case FLOAT, INT64, STRING, BOOL, FLOAT16, DOUBLE, UINT32, UINT64, COMPLEX64, COMPLEX128, BFLOAT16,
-                    FLOAT8E4M3FN, FLOAT8E4M3FNUZ, FLOAT8E5M2, FLOAT8E5M2FNUZ, FLOAT4E2M1, FLOAT8E8M0 ->
-                throw new IllegalArgumentException(type.onnxName() + " does not hold integer codes");
+            case FLOAT,
+                    INT64,
+                    STRING,
+                    BOOL,
+                    FLOAT16,
+                    DOUBLE,
+                    UINT32,
+                    UINT64,
+                    COMPLEX64,
+                    COMPLEX128,
+                    BFLOAT16,
+                    FLOAT8E4M3FN,
+                    FLOAT8E4M3FNUZ,
+                    FLOAT8E5M2,
+                    FLOAT8E5M2FNUZ,
+                    FLOAT4E2M1,
+                    FLOAT8E8M0 -> throw new IllegalArgumentException(type.onnxName() + " does not hold integer codes");
         };
     }
 

@@ -33,7 +33,8 @@ public record QuantizedTensor(Tensor codes, TensorEncoding encoding) {
             }
         }
         if (codes.length != shape.elements()) {
-            throw new IllegalArgumentException("%s needs %d codes, but there are %d".formatted(shape, shape.elements(), codes.length));
+            throw new IllegalArgumentException(
+                    "%s needs %d codes, but there are %d".formatted(shape, shape.elements(), codes.length));
         }
         MemorySegment data = allocate(grid.dataType(), shape);
         Codes.pack(codes, codes.length, grid.dataType(), data, 0);

@@ -41,9 +41,8 @@ public sealed interface TensorEncoding {
         /// @param zeroPoints as many, on the grid
         public Affine(IntegerGrid grid, Granularity granularity, float[] scales, int[] zeroPoints) {
             if (scales.length != zeroPoints.length) {
-                throw new IllegalArgumentException(
-                        "as many zero points as scales are needed, but there are %d and %d".formatted(
-                                zeroPoints.length, scales.length));
+                throw new IllegalArgumentException("as many zero points as scales are needed, but there are %d and %d"
+                        .formatted(zeroPoints.length, scales.length));
             }
             if (granularity instanceof Granularity.PerTensor && scales.length != 1) {
                 throw new IllegalArgumentException("per tensor needs one scale, but there are " + scales.length);
@@ -62,8 +61,8 @@ public sealed interface TensorEncoding {
             return of(Granularity.PER_TENSOR, List.of(encoding));
         }
 
-        /// One encoding for each group. Where grids differ (unsigned symmetric: some groups have negative values), use
-        /// one symmetry for all.
+        /// One encoding for each group. Where grids differ (unsigned symmetric: some groups have negative values),
+        /// use one symmetry for all.
         ///
         /// @throws IllegalArgumentException where the grids differ or there is no group
         public static Affine of(Granularity granularity, List<Encoding> groups) {
