@@ -29,6 +29,7 @@ record ArraySamples(
     private static final long MOST_IN_MEMORY = 64L << 20;
 
     /// One array, for the model's only input.
+    @SuppressWarnings("MustBeClosedChecker") // closed with the samples
     static ArraySamples npy(Path path) {
         Arena arena = Arena.ofShared();
         try {
@@ -41,6 +42,7 @@ record ArraySamples(
     }
 
     /// An array a file, named by input.
+    @SuppressWarnings("MustBeClosedChecker") // closed with the samples
     static ArraySamples files(Map<String, Path> paths, List<InputSpec> inputs) {
         Arena arena = Arena.ofShared();
         try {
@@ -56,6 +58,7 @@ record ArraySamples(
 
     /// The arrays of a `.npz`, `labels` among them or not. Stored ones are looked at in place; packed ones are
     /// unpacked, to a temporary file where they are large.
+    @SuppressWarnings("MustBeClosedChecker") // closed with the samples
     static ArraySamples npz(Path path, List<InputSpec> inputs) {
         Arena arena = Arena.ofShared();
         try {

@@ -182,6 +182,7 @@ public final class Batches implements Iterator<Batch>, AutoCloseable {
         private @Nullable Arena arena;
         private List<MemorySegment> memory = List.of();
 
+        @SuppressWarnings("MustBeClosedChecker") // closed by free()
         void reserve(List<InputSpec> inputs, List<Fit> fits, int rows) {
             boolean enough = !memory.isEmpty();
             for (int i = 0; i < inputs.size() && enough; i++) {

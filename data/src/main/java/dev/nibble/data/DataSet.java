@@ -63,6 +63,7 @@ public final class DataSet implements AutoCloseable {
     }
 
     /// Samples from elsewhere, bound as [#open] does. The data set closes them, also when this fails.
+    @SuppressWarnings("MustBeClosedChecker") // closed with the data set
     public static DataSet of(Samples samples, DataOptions options, List<InputSpec> inputs) {
         Arena arena = Arena.ofShared();
         try {

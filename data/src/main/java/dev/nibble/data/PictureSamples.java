@@ -35,6 +35,7 @@ record PictureSamples(
     private static final int DEEPEST = 32;
 
     /// @param table a `.csv` that names the files, instead of the `labels.csv` beside them; or null
+    @SuppressWarnings("MustBeClosedChecker") // closed with the samples
     static PictureSamples open(Path path, @Nullable Path table, @Nullable String column) {
         Arena arena = Arena.ofShared();
         try {
@@ -60,7 +61,7 @@ record PictureSamples(
         } catch (IOException e) {
             throw MappedFile.unreadable(folder, e);
         } catch (UncheckedIOException e) {
-            throw MappedFile.unreadable(folder, e.getCause());
+            throw MappedFile.unreadable(folder, new IOException(e.getMessage(), e));
         }
         return files;
     }
