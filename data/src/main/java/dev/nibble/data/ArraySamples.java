@@ -22,8 +22,7 @@ import org.jspecify.annotations.Nullable;
 /// `.npy`.
 ///
 /// @param arrays at least one, all of as many samples
-record ArraySamples(
-        Map<String, NpyArray> arrays, @Nullable Labels given, List<Finding> findings, Arena arena)
+record ArraySamples(Map<String, NpyArray> arrays, @Nullable Labels given, List<Finding> findings, Arena arena)
         implements Samples {
     private static final String LABELS = "labels";
     private static final long MOST_IN_MEMORY = 64L << 20;
@@ -47,8 +46,8 @@ record ArraySamples(
         Arena arena = Arena.ofShared();
         try {
             Map<String, NpyArray> arrays = new LinkedHashMap<>();
-            paths.forEach((name, path) ->
-                    arrays.put(name, NpyArray.parse(MappedFile.map(path, arena), "'" + path + "'")));
+            paths.forEach(
+                    (name, path) -> arrays.put(name, NpyArray.parse(MappedFile.map(path, arena), "'" + path + "'")));
             return of(arrays, arrays.keySet(), null, inputs, "the files", arena);
         } catch (Throwable e) {
             arena.close();
@@ -194,7 +193,8 @@ record ArraySamples(
     @Override
     public List<Field> fields() {
         return arrays.entrySet().stream()
-                .map(e -> new Field(e.getKey(), e.getValue().type(), e.getValue().sampleDims(), false))
+                .map(e ->
+                        new Field(e.getKey(), e.getValue().type(), e.getValue().sampleDims(), false))
                 .toList();
     }
 

@@ -147,7 +147,8 @@ public final class Batches implements Iterator<Batch>, AutoCloseable {
             for (int i = 0; i < fits.size(); i++) {
                 long bytes = Assembler.bytes(set.inputs().get(i), fits.get(i));
                 for (int row = filled; row < rows; row++) {
-                    MemorySegment.copy(slot.memory.get(i), (filled - 1) * bytes, slot.memory.get(i), row * bytes, bytes);
+                    MemorySegment.copy(
+                            slot.memory.get(i), (filled - 1) * bytes, slot.memory.get(i), row * bytes, bytes);
                 }
             }
         }

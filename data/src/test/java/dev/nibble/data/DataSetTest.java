@@ -79,7 +79,8 @@ class DataSetTest {
             assertEquals(2, last.size());
             assertEquals(3, last.first());
             assertArrayEquals(
-                    new float[] {3, 3.5f, 4, 4.5f, 4, 4.5f}, last.inputs().get("x").toFloats());
+                    new float[] {3, 3.5f, 4, 4.5f, 4, 4.5f},
+                    last.inputs().get("x").toFloats());
             assertFalse(batches.hasNext());
         }
     }
@@ -137,10 +138,8 @@ class DataSetTest {
             assertArrayEquals(planes, one(path, options, floats(-1, 3, 1, 2)));
             assertArrayEquals(pixels, one(path, options, floats(-1, 1, 2, 3)));
             DataOptions normalized = options.withNormalization(2.0, List.of(1.0, 2.0, 3.0), List.of(2.0));
-            assertArrayEquals(
-                    new float[] {-0.5f, 2.5f, 0, 3, 0.5f, 3.5f}, one(path, normalized, floats(-1, 3, 1, 2)));
-            assertArrayEquals(
-                    new float[] {-0.5f, 0, 0.5f, 2.5f, 3, 3.5f}, one(path, normalized, floats(-1, 1, 2, 3)));
+            assertArrayEquals(new float[] {-0.5f, 2.5f, 0, 3, 0.5f, 3.5f}, one(path, normalized, floats(-1, 3, 1, 2)));
+            assertArrayEquals(new float[] {-0.5f, 0, 0.5f, 2.5f, 3, 3.5f}, one(path, normalized, floats(-1, 1, 2, 3)));
         }
     }
 
@@ -154,8 +153,14 @@ class DataSetTest {
     void typesAreConvertedWhereNothingIsLost() throws Exception {
         Path path = write("x.npy", Npy.floats(new long[] {1, 2}, 3, 200));
         for (DataType type : new DataType[] {
-            DataType.UINT8, DataType.INT16, DataType.INT32, DataType.INT64, DataType.FLOAT16, DataType.DOUBLE,
-            DataType.BFLOAT16, DataType.UINT32
+            DataType.UINT8,
+            DataType.INT16,
+            DataType.INT32,
+            DataType.INT64,
+            DataType.FLOAT16,
+            DataType.DOUBLE,
+            DataType.BFLOAT16,
+            DataType.UINT32
         }) {
             InputSpec input = new InputSpec("x", type, new long[] {-1, 2});
             assertArrayEquals(new float[] {3, 200}, one(path, DataOptions.NONE, input), type.toString());
@@ -229,21 +234,33 @@ class DataSetTest {
     }
 
     private static List<String> labels(Path path, Path labels, String column) {
-        try (DataSet set =
-                DataSet.open(path, DataOptions.NONE.withLabels(labels, column), List.of(floats(-1, 2)))) {
+        try (DataSet set = DataSet.open(path, DataOptions.NONE.withLabels(labels, column), List.of(floats(-1, 2)))) {
             return List.of(
-                    set.label(0).orElseThrow().text(), set.label(1).orElseThrow().text());
+                    set.label(0).orElseThrow().text(),
+                    set.label(1).orElseThrow().text());
         }
     }
 
     @Test
     void inputListsNameFilesByPositionOrInput() throws Exception {
-        write("a0.raw", ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putFloat(1).putFloat(2).array());
-        write("b0.raw", ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putFloat(3).array());
-        write("b1.raw", ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(5).array());
+        write(
+                "a0.raw",
+                ByteBuffer.allocate(8)
+                        .order(ByteOrder.LITTLE_ENDIAN)
+                        .putFloat(1)
+                        .putFloat(2)
+                        .array());
+        write(
+                "b0.raw",
+                ByteBuffer.allocate(4)
+                        .order(ByteOrder.LITTLE_ENDIAN)
+                        .putFloat(3)
+                        .array());
+        write(
+                "b1.raw",
+                ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(5).array());
         Path list = write("input_list.txt", "#out\n%out\nb:=b0.raw x:=a0.raw\n\na0.raw b1.raw\n".getBytes(UTF_8));
-        List<InputSpec> inputs =
-                List.of(floats(1, 2), new InputSpec("b", DataType.INT64, new long[] {-1, 1}));
+        List<InputSpec> inputs = List.of(floats(1, 2), new InputSpec("b", DataType.INT64, new long[] {-1, 1}));
         try (DataSet set = DataSet.open(list, DataOptions.NONE, inputs)) {
             assertEquals(2, set.size());
             assertArrayEquals(new float[] {1, 2}, set.sample(0).get("x").toFloats());
@@ -251,8 +268,7 @@ class DataSetTest {
             assertEquals(5, set.sample(1).get("b").longAt(0));
         }
         Path wrong = write("wrong.txt", "xx:=a0.raw b:=b0.raw".getBytes(UTF_8));
-        NibbleException e =
-                assertThrows(NibbleException.class, () -> DataSet.open(wrong, DataOptions.NONE, inputs));
+        NibbleException e = assertThrows(NibbleException.class, () -> DataSet.open(wrong, DataOptions.NONE, inputs));
         assertTrue(e.getMessage().contains("line 1") && e.hint().contains("did you mean 'x'?"), e.hint());
     }
 

@@ -22,8 +22,12 @@ final class Npy {
                 .formatted(descr, fortran ? "True" : "False", dims, shape.length == 1 ? "," : "");
         int start = version == 1 ? 10 : 12;
         header += " ".repeat(63 - (start + header.length()) % 64) + "\n";
-        ByteBuffer file = ByteBuffer.allocate(start + header.length() + data.length).order(ByteOrder.LITTLE_ENDIAN);
-        file.put((byte) 0x93).put("NUMPY".getBytes(StandardCharsets.US_ASCII)).put((byte) version).put((byte) 0);
+        ByteBuffer file =
+                ByteBuffer.allocate(start + header.length() + data.length).order(ByteOrder.LITTLE_ENDIAN);
+        file.put((byte) 0x93)
+                .put("NUMPY".getBytes(StandardCharsets.US_ASCII))
+                .put((byte) version)
+                .put((byte) 0);
         if (version == 1) {
             file.putShort((short) header.length());
         } else {

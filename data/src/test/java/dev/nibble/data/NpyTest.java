@@ -82,8 +82,7 @@ class NpyTest {
     void aHeaderThatClaimsTooMuchIsRefusedBeforeMemoryIsSetAside() {
         for (long claim : new long[] {1L << 60, Long.MAX_VALUE, 1L << 31, 5}) {
             NibbleException e = assertThrows(
-                    NibbleException.class,
-                    () -> parse(Npy.file(1, "<f4", false, new long[] {claim, 3}, new byte[48])));
+                    NibbleException.class, () -> parse(Npy.file(1, "<f4", false, new long[] {claim, 3}, new byte[48])));
             assertTrue(e.getMessage().startsWith("'x.npy' is not a readable .npy array"), e.getMessage());
         }
     }
@@ -91,8 +90,7 @@ class NpyTest {
     @ParameterizedTest
     @ValueSource(strings = {"<c8", "|O", "<U5", "|V2", "<M8[s]", "", "f4", "<f3"})
     void whatIsNoNumberIsRefusedByName(String descr) {
-        assertThrows(
-                NibbleException.class, () -> parse(Npy.file(1, descr, false, new long[] {1}, new byte[8])));
+        assertThrows(NibbleException.class, () -> parse(Npy.file(1, descr, false, new long[] {1}, new byte[8])));
     }
 
     @Test

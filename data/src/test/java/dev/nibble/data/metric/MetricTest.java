@@ -30,7 +30,8 @@ class MetricTest {
         assertEquals(2, top1.predictedClasses());
         assertThrows(NibbleException.class, () -> top1.add(scores, List.of(Label.of(3))));
         assertThrows(NibbleException.class, () -> top1.add(scores, List.of(Label.of("cat"))));
-        assertThrows(NibbleException.class, () -> top1.add(Tensor.of(Shape.of(1, 2, 2), 1, 2, 3, 4), labels.subList(0, 1)));
+        assertThrows(
+                NibbleException.class, () -> top1.add(Tensor.of(Shape.of(1, 2, 2), 1, 2, 3, 4), labels.subList(0, 1)));
     }
 
     @Test
@@ -62,7 +63,8 @@ class MetricTest {
         }
         Tensor output = Tensor.of(Shape.of(1, path.length, 3), scores);
         assertEquals("aab", decoder.decode(output, 0));
-        assertThrows(NibbleException.class, () -> CtcDecoder.blankFirst(List.of("a")).decode(output, 0));
+        assertThrows(
+                NibbleException.class, () -> CtcDecoder.blankFirst(List.of("a")).decode(output, 0));
         TextAccuracy words = new TextAccuracy(TextAccuracy.Unit.WORD, decoder);
         TextAccuracy characters = new TextAccuracy(TextAccuracy.Unit.CHARACTER, decoder);
         words.add(output, List.of(Label.of("aab")));

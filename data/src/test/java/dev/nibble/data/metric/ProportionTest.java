@@ -93,7 +93,8 @@ class ProportionTest {
                     Comparison.of("top1", new Scores.Binary(first, 300), new Scores.Binary(second, 300));
             covered += comparison.ci95().contains(-0.02) ? 1 : 0;
         }
-        // Binomial error of 4,000 runs is 0.0035; the bounds are three of those below and, for a cautious interval, above.
+        // Binomial error of 4,000 runs is 0.0035; the bounds are three of those below and, for a cautious interval,
+        // above.
         double share = (double) covered / runs;
         assertTrue(share > 0.94 && share < 0.985, "covered " + share);
     }
