@@ -33,9 +33,9 @@ public interface Samples extends AutoCloseable {
         return Optional.empty();
     }
 
-    /// Whether every sample has a label.
-    default boolean labelled() {
-        return false;
+    /// How many labels there are; −1 where there are none. Must be [#size] for them to be used.
+    default long labels() {
+        return -1;
     }
 
     /// What was left out on opening, and anything else worth saying.

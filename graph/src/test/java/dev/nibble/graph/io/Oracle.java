@@ -18,8 +18,7 @@ final class Oracle {
     /// of operator set imports) vanish.
     static OnnxMl.ModelProto normal(byte[] model) {
         try {
-            OnnxMl.ModelProto.Builder parsed =
-                    OnnxMl.ModelProto.parseFrom(model).toBuilder();
+            OnnxMl.ModelProto.Builder parsed = OnnxMl.ModelProto.parseFrom(model).toBuilder();
             List<OnnxMl.OperatorSetIdProto> opsets = parsed.getOpsetImportList().stream()
                     .map(o -> o.toBuilder().setDomain(o.getDomain()).build())
                     .sorted(Comparator.comparing(OnnxMl.OperatorSetIdProto::getDomain))
