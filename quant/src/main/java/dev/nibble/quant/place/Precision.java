@@ -65,6 +65,16 @@ public record Precision(
                 weightBits, granularity, activationBits, biasBits, weightSymmetry, activationSymmetry, overrides);
     }
 
+    /// The version of ONNX's operators that these formats need at least; raise a model's opset to it before
+    /// placement.
+    public long requiredOpset() {
+        boolean eight = weightBits == 8
+                && activationBits.orElse(8) == 8
+                && activationOverrides.values().stream().allMatch(b -> b == 8)
+                && !(granularity instanceof WeightGranularity.PerBlock);
+        return weightBits == 2 ? 25 : eight ? 13 : 21;
+    }
+
     /// `W4A16`, `W8Afloat`.
     @Override
     public String toString() {
