@@ -20,11 +20,14 @@ public record Attribute(String name, Value value, Carried carried) {
 
     public static Attribute of(String name, String value) {
         return new Attribute(
-                name, new Value.OfString(MemorySegment.ofArray(value.getBytes(StandardCharsets.UTF_8)).asReadOnly()));
+                name,
+                new Value.OfString(MemorySegment.ofArray(value.getBytes(StandardCharsets.UTF_8))
+                        .asReadOnly()));
     }
 
     public static Attribute ofInts(String name, long... values) {
-        return new Attribute(name, new Value.OfInts(java.util.Arrays.stream(values).boxed().toList()));
+        return new Attribute(
+                name, new Value.OfInts(java.util.Arrays.stream(values).boxed().toList()));
     }
 
     public static Attribute of(String name, Initializer value) {

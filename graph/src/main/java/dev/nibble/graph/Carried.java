@@ -7,7 +7,8 @@ import java.util.List;
 /// The fields of a protobuf message that Nibble does not model, as they stood in the file: each segment holds one
 /// field, tag included. They are written back unchanged, ahead of the modelled fields.
 ///
-/// A modelled string that was written explicitly as empty is carried too, so that a round trip keeps the difference
+/// A modelled string that was written explicitly as empty is carried too, so that a round trip keeps the
+/// difference
 /// between absent and empty.
 public record Carried(List<MemorySegment> fields) {
     /// Nothing carried: what a value made by Nibble has.

@@ -5,7 +5,8 @@ import java.util.Optional;
 
 /// An ONNX element type (`TensorProto.DataType`).
 ///
-/// A file may hold a code that is not listed here; it is carried as a number (see [Initializer]) and only using its
+/// A file may hold a code that is not listed here; it is carried as a number (see [Initializer]) and only
+/// using its
 /// elements is refused.
 public enum DataType {
     FLOAT(1, 32),
@@ -62,7 +63,8 @@ public enum DataType {
         return bits;
     }
 
-    /// Bytes that `elements` values take in ONNX's packed little-endian layout (sub-byte types share bytes, low bits
+    /// Bytes that `elements` values take in ONNX's packed little-endian layout (sub-byte types share bytes,
+    /// low bits
     /// first).
     ///
     /// @throws ArithmeticException where the product does not fit a `long`
@@ -76,8 +78,23 @@ public enum DataType {
     public boolean isQuantized() {
         return switch (this) {
             case UINT8, INT8, UINT16, INT16, INT32, UINT4, INT4, UINT2, INT2 -> true;
-            case FLOAT, INT64, STRING, BOOL, FLOAT16, DOUBLE, UINT32, UINT64, COMPLEX64, COMPLEX128, BFLOAT16,
-                    FLOAT8E4M3FN, FLOAT8E4M3FNUZ, FLOAT8E5M2, FLOAT8E5M2FNUZ, FLOAT4E2M1, FLOAT8E8M0 -> false;
+            case FLOAT,
+                    INT64,
+                    STRING,
+                    BOOL,
+                    FLOAT16,
+                    DOUBLE,
+                    UINT32,
+                    UINT64,
+                    COMPLEX64,
+                    COMPLEX128,
+                    BFLOAT16,
+                    FLOAT8E4M3FN,
+                    FLOAT8E4M3FNUZ,
+                    FLOAT8E5M2,
+                    FLOAT8E5M2FNUZ,
+                    FLOAT4E2M1,
+                    FLOAT8E8M0 -> false;
         };
     }
 

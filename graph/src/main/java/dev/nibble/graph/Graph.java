@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
 
 /// A dataflow graph: nodes in an order in which they can run, the constants they use, and the declared values.
 ///
-/// Immutable: a change is made by [#edit] and gives another graph. Value names are API, since encodings key on them.
+/// Immutable: a change is made by [#edit] and gives another graph. Value names are API, since encodings key on
+/// them.
 public final class Graph {
     private final String name;
     private final List<Node> nodes;
@@ -94,9 +95,7 @@ public final class Graph {
 
     /// The inputs that a caller must feed: those without an initializer.
     public List<ValueInfo> feeds() {
-        return inputs.stream()
-                .filter(i -> initializer(i.name()).isEmpty())
-                .toList();
+        return inputs.stream().filter(i -> initializer(i.name()).isEmpty()).toList();
     }
 
     /// The node that makes `value`.
@@ -113,7 +112,8 @@ public final class Graph {
         return Optional.ofNullable(index().initializers.get(value));
     }
 
-    /// The constant behind `value`: an initializer that no caller may override, or the tensor of a `Constant` node.
+    /// The constant behind `value`: an initializer that no caller may override, or the tensor of a `Constant`
+    /// node.
     ///
     /// Constant nodes that hold numbers instead of a tensor give a tensor of their own.
     public Optional<Initializer> constant(String value) {
@@ -127,34 +127,31 @@ public final class Graph {
 
     private static Optional<Initializer> constantOf(Node node) {
         for (Attribute attribute : node.attributes()) {
-            Initializer made =
-                    switch (attribute.value()) {
-                        case Attribute.Value.OfTensor(Initializer tensor) -> tensor.withName(node.output(0));
-                        case Attribute.Value.OfFloat(float f) ->
-                            Initializer.of(node.output(0), Tensor.of(Shape.SCALAR, f));
-                        case Attribute.Value.OfInt(long i) ->
-                            Initializer.of(node.output(0), Tensor.of(Shape.SCALAR, i));
-                        case Attribute.Value.OfFloats(List<Float> values) -> {
-                            float[] array = new float[values.size()];
-                            for (int i = 0; i < array.length; i++) {
-                                array[i] = values.get(i);
-                            }
-                            yield Initializer.of(node.output(0), Tensor.of(Shape.of(array.length), array));
-                        }
-                        case Attribute.Value.OfInts(List<Long> values) ->
-                            Initializer.of(
-                                    node.output(0),
-                                    Tensor.of(
-                                            Shape.of(values.size()),
-                                            values.stream().mapToLong(Long::longValue).toArray()));
-                        case Attribute.Value.OfString s -> null;
-                        case Attribute.Value.OfGraph g -> null;
-                        case Attribute.Value.OfStrings s -> null;
-                        case Attribute.Value.OfTensors t -> null;
-                        case Attribute.Value.OfGraphs g -> null;
-                        case Attribute.Value.Reference r -> null;
-                        case Attribute.Value.CarriedValue c -> null;
-                    };
+            Initializer made = switch (attribute.value()) {
+                case Attribute.Value.OfTensor(Initializer tensor) -> tensor.withName(node.output(0));
+                case Attribute.Value.OfFloat(float f) -> Initializer.of(node.output(0), Tensor.of(Shape.SCALAR, f));
+                case Attribute.Value.OfInt(long i) -> Initializer.of(node.output(0), Tensor.of(Shape.SCALAR, i));
+                case Attribute.Value.OfFloats(List<Float> values) -> {
+                    float[] array = new float[values.size()];
+                    for (int i = 0; i < array.length; i++) {
+                        array[i] = values.get(i);
+                    }
+                    yield Initializer.of(node.output(0), Tensor.of(Shape.of(array.length), array));
+                }
+                case Attribute.Value.OfInts(List<Long> values) ->
+                    Initializer.of(
+                            node.output(0),
+                            Tensor.of(
+                                    Shape.of(values.size()),
+                                    values.stream().mapToLong(Long::longValue).toArray()));
+                case Attribute.Value.OfString s -> null;
+                case Attribute.Value.OfGraph g -> null;
+                case Attribute.Value.OfStrings s -> null;
+                case Attribute.Value.OfTensors t -> null;
+                case Attribute.Value.OfGraphs g -> null;
+                case Attribute.Value.Reference r -> null;
+                case Attribute.Value.CarriedValue c -> null;
+            };
             if (made != null) {
                 return Optional.of(made);
             }
@@ -203,7 +200,8 @@ public final class Graph {
         return index().names;
     }
 
-    /// This graph changed: nodes end up in an order in which they can run, and declarations of values that no longer
+    /// This graph changed: nodes end up in an order in which they can run, and declarations of values that no
+    /// longer
     /// exist are dropped.
     ///
     /// @throws NibbleException where the change leaves a cycle

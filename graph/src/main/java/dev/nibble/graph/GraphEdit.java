@@ -147,7 +147,8 @@ public final class GraphEdit {
 
     Graph finish() {
         List<Node> sorted = inRunningOrder(nodes);
-        Set<String> existing = sorted.stream().flatMap(n -> n.outputs().stream()).collect(Collectors.toSet());
+        Set<String> existing =
+                sorted.stream().flatMap(n -> n.outputs().stream()).collect(Collectors.toSet());
         Set<String> declared = outputs.stream().map(ValueInfo::name).collect(Collectors.toSet());
         inputs.forEach(i -> declared.add(i.name()));
         List<ValueInfo> kept = valueInfos.values().stream()

@@ -22,7 +22,8 @@ public record Initializer(String name, int typeCode, Shape shape, Storage storag
         /// `raw_data`: packed little-endian.
         record Raw(MemorySegment data) implements Storage {}
 
-        /// One of the typed fields (`float_data` 4, `int32_data` 5, `int64_data` 7, `double_data` 10, `uint64_data`
+        /// One of the typed fields (`float_data` 4, `int32_data` 5, `int64_data` 7, `double_data` 10,
+        /// `uint64_data`
         /// 11), as protobuf packs it.
         record Typed(int field, MemorySegment packed) implements Storage {}
 
@@ -33,7 +34,11 @@ public record Initializer(String name, int typeCode, Shape shape, Storage storag
         ///
         /// @param location the file's name relative to the model
         /// @param data the bytes, mapped; null where the file is not there and the reader was told to go on
-        record External(String location, long offset, long length, @Nullable MemorySegment data) implements Storage {}
+        record External(
+                String location,
+                long offset,
+                long length,
+                @Nullable MemorySegment data) implements Storage {}
 
         /// No data at all: a graph whose weights were stripped.
         record Absent() implements Storage {}
@@ -73,26 +78,30 @@ public record Initializer(String name, int typeCode, Shape shape, Storage storag
         if (type == DataType.STRING) {
             throw new NibbleException("tensor '" + name + "' holds strings", "strings cannot be computed with");
         }
-        MemorySegment data =
-                switch (storage) {
-                    case Storage.Raw(MemorySegment raw) -> raw;
-                    case Storage.Typed(int field, MemorySegment packed) ->
-                        field == 4 || field == 10 ? packed : unpack(type, packed);
-                    case Storage.External e when e.data() != null -> e.data();
-                    case Storage.External e ->
-                        throw new NibbleException(
-                                "tensor '%s': its data file '%s' is missing".formatted(name, e.location()),
-                                "put the file beside the model");
-                    case Storage.Absent a when shape.elements() == 0 -> MemorySegment.NULL;
-                    case Storage.Absent a ->
-                        throw new NibbleException(
-                                "tensor '" + name + "' has no data: the weights were stripped from this model",
-                                "use the model with its weights");
-                    case Storage.Strings s ->
-                        throw new NibbleException(
-                                "tensor '%s' is of type %s, but stored as strings".formatted(name, type.onnxName()),
-                                "the file is damaged; export it again");
-                };
+        MemorySegment data = switch (storage) {
+            case Storage.Raw(MemorySegment raw) -> raw;
+            case Storage.Typed(int field, MemorySegment packed)
+            when field != typedField(type) ->
+                throw new NibbleException(
+                        "tensor '%s' is of type %s, but stored in field %d".formatted(name, type.onnxName(), field),
+                        "the file is damaged; export it again");
+            case Storage.Typed(int field, MemorySegment packed) ->
+                field == 4 || field == 10 ? packed : unpack(type, packed);
+            case Storage.External e when e.data() != null -> e.data();
+            case Storage.External e ->
+                throw new NibbleException(
+                        "tensor '%s': its data file '%s' is missing".formatted(name, e.location()),
+                        "put the file beside the model");
+            case Storage.Absent a when shape.elements() == 0 -> MemorySegment.NULL;
+            case Storage.Absent a ->
+                throw new NibbleException(
+                        "tensor '" + name + "' has no data: the weights were stripped from this model",
+                        "use the model with its weights");
+            case Storage.Strings s ->
+                throw new NibbleException(
+                        "tensor '%s' is of type %s, but stored as strings".formatted(name, type.onnxName()),
+                        "the file is damaged; export it again");
+        };
         long expected = type.bytes(shape.elements());
         if (data.byteSize() != expected) {
             throw new NibbleException(
@@ -101,6 +110,35 @@ public record Initializer(String name, int typeCode, Shape shape, Storage storag
                     "the file is damaged or was cut short; export or copy it again");
         }
         return new Tensor(type, shape, data);
+    }
+
+    /// The field of `TensorProto` that holds the elements of `type` where they are not raw.
+    private static int typedField(DataType type) {
+        return switch (type) {
+            case FLOAT, COMPLEX64 -> 4;
+            case UINT8,
+                    INT8,
+                    UINT16,
+                    INT16,
+                    INT32,
+                    BOOL,
+                    FLOAT16,
+                    BFLOAT16,
+                    FLOAT8E4M3FN,
+                    FLOAT8E4M3FNUZ,
+                    FLOAT8E5M2,
+                    FLOAT8E5M2FNUZ,
+                    UINT4,
+                    INT4,
+                    FLOAT4E2M1,
+                    FLOAT8E8M0,
+                    UINT2,
+                    INT2 -> 5;
+            case STRING -> 6;
+            case INT64 -> 7;
+            case DOUBLE, COMPLEX128 -> 10;
+            case UINT32, UINT64 -> 11;
+        };
     }
 
     public Initializer withName(String other) {

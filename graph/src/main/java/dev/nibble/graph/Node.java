@@ -78,27 +78,32 @@ public record Node(
     }
 
     public long intAttribute(String key, long otherwise) {
-        return attribute(key).map(Attribute::value).map(v -> v instanceof Attribute.Value.OfInt(long i) ? i : null)
+        return attribute(key)
+                .map(Attribute::value)
+                .map(v -> v instanceof Attribute.Value.OfInt(long i) ? i : null)
                 .orElse(otherwise);
     }
 
     public float floatAttribute(String key, float otherwise) {
-        return attribute(key).map(Attribute::value).map(v -> v instanceof Attribute.Value.OfFloat(float f) ? f : null)
+        return attribute(key)
+                .map(Attribute::value)
+                .map(v -> v instanceof Attribute.Value.OfFloat(float f) ? f : null)
                 .orElse(otherwise);
     }
 
     public String stringAttribute(String key, String otherwise) {
-        return attribute(key).map(Attribute::value).map(v -> v instanceof Attribute.Value.OfString s ? s.text() : null)
+        return attribute(key)
+                .map(Attribute::value)
+                .map(v -> v instanceof Attribute.Value.OfString s ? s.text() : null)
                 .orElse(otherwise);
     }
 
     /// The whole numbers of attribute `key`; empty where it is absent.
     public long[] intsAttribute(String key) {
-        return attribute(key).map(Attribute::value)
-                .map(v -> v instanceof Attribute.Value.OfInts(List<Long> values)
-                        ? values.stream().mapToLong(Long::longValue).toArray()
-                        : null)
-                .orElse(new long[0]);
+        Attribute.Value value = attribute(key).map(Attribute::value).orElse(null);
+        return value instanceof Attribute.Value.OfInts(List<Long> values)
+                ? values.stream().mapToLong(Long::longValue).toArray()
+                : new long[0];
     }
 
     /// The graphs inside this node's attributes (If, Loop, Scan).
@@ -148,24 +153,29 @@ public record Node(
     }
 
     public Node withoutAttribute(String key) {
-        return withAttributes(attributes.stream().filter(a -> !a.name().equals(key)).toList());
+        return withAttributes(
+                attributes.stream().filter(a -> !a.name().equals(key)).toList());
     }
 
     /// This node with each graph inside its attributes changed.
     public Node mapSubgraphs(UnaryOperator<Graph> change) {
         List<Attribute> changed = new ArrayList<>();
         for (Attribute attribute : attributes) {
-            changed.add(switch (attribute.value()) {
-                case Attribute.Value.OfGraph(Graph graph) ->
-                    new Attribute(
-                            attribute.name(), new Attribute.Value.OfGraph(change.apply(graph)), attribute.carried());
-                case Attribute.Value.OfGraphs(List<Graph> graphs) ->
-                    new Attribute(
-                            attribute.name(),
-                            new Attribute.Value.OfGraphs(graphs.stream().map(change).toList()),
-                            attribute.carried());
-                default -> attribute;
-            });
+            changed.add(
+                    switch (attribute.value()) {
+                        case Attribute.Value.OfGraph(Graph graph) ->
+                            new Attribute(
+                                    attribute.name(),
+                                    new Attribute.Value.OfGraph(change.apply(graph)),
+                                    attribute.carried());
+                        case Attribute.Value.OfGraphs(List<Graph> graphs) ->
+                            new Attribute(
+                                    attribute.name(),
+                                    new Attribute.Value.OfGraphs(
+                                            graphs.stream().map(change).toList()),
+                                    attribute.carried());
+                        default -> attribute;
+                    });
         }
         return withAttributes(changed);
     }

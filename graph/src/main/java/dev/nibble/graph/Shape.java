@@ -15,7 +15,8 @@ public final class Shape {
         this.dims = dims;
     }
 
-    /// @throws IllegalArgumentException where a dimension is negative or the number of elements does not fit a `long`
+    /// @throws IllegalArgumentException where a dimension is negative or the number of elements does not fit a
+    ///     `long`
     public static Shape of(long... dims) {
         long elements = 1;
         for (long dim : dims) {

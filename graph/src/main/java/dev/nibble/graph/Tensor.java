@@ -7,9 +7,11 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
-/// A dense array in memory: element type, shape, and the elements in ONNX's packed little-endian row-major layout.
+/// A dense array in memory: element type, shape, and the elements in ONNX's packed little-endian row-major
+/// layout.
 ///
-/// The data is a slice of a memory segment (a mapped model file, a runtime's buffer, or the heap), so a tensor costs
+/// The data is a slice of a memory segment (a mapped model file, a runtime's buffer, or the heap), so a tensor
+/// costs
 /// nothing to pass on. Whoever made the segment says how long it lives; a tensor from an [Executor] is valid only
 /// until the next run.
 ///
@@ -40,28 +42,32 @@ public record Tensor(DataType type, Shape shape, MemorySegment data) {
     public static Tensor of(Shape shape, float... values) {
         MemorySegment data = Arena.ofAuto().allocate(Math.max(1, 4L * values.length), 64);
         MemorySegment.copy(values, 0, data, FLOAT_LE, 0, values.length);
-        return new Tensor(DataType.FLOAT, shape, data.asSlice(0, 4L * values.length).asReadOnly());
+        return new Tensor(
+                DataType.FLOAT, shape, data.asSlice(0, 4L * values.length).asReadOnly());
     }
 
     /// An INT64 tensor over a copy of `values`.
     public static Tensor of(Shape shape, long... values) {
         MemorySegment data = Arena.ofAuto().allocate(Math.max(1, 8L * values.length), 64);
         MemorySegment.copy(values, 0, data, LONG_LE, 0, values.length);
-        return new Tensor(DataType.INT64, shape, data.asSlice(0, 8L * values.length).asReadOnly());
+        return new Tensor(
+                DataType.INT64, shape, data.asSlice(0, 8L * values.length).asReadOnly());
     }
 
     /// An INT32 tensor over a copy of `values`.
     public static Tensor of(Shape shape, int... values) {
         MemorySegment data = Arena.ofAuto().allocate(Math.max(1, 4L * values.length), 64);
         MemorySegment.copy(values, 0, data, INT_LE, 0, values.length);
-        return new Tensor(DataType.INT32, shape, data.asSlice(0, 4L * values.length).asReadOnly());
+        return new Tensor(
+                DataType.INT32, shape, data.asSlice(0, 4L * values.length).asReadOnly());
     }
 
     public long elements() {
         return shape.elements();
     }
 
-    /// Element `index` (row-major) as a float: FLOAT, DOUBLE, FLOAT16, BFLOAT16, and every integer type up to 64 bits
+    /// Element `index` (row-major) as a float: FLOAT, DOUBLE, FLOAT16, BFLOAT16, and every integer type up to
+    /// 64 bits
     /// (rounded to float).
     ///
     /// @throws NibbleException for complex and FP8/FP4 types, whose numbers Nibble only carries
@@ -73,7 +79,14 @@ public record Tensor(DataType type, Shape shape, MemorySegment data) {
             case BFLOAT16 -> Float.intBitsToFloat(data.get(SHORT_LE, index * 2) << 16);
             case UINT8, INT8, UINT16, INT16, INT32, INT64, BOOL, UINT32, UINT64, UINT4, INT4, UINT2, INT2 ->
                 longAt(index);
-            case STRING, COMPLEX64, COMPLEX128, FLOAT8E4M3FN, FLOAT8E4M3FNUZ, FLOAT8E5M2, FLOAT8E5M2FNUZ, FLOAT4E2M1,
+            case STRING,
+                    COMPLEX64,
+                    COMPLEX128,
+                    FLOAT8E4M3FN,
+                    FLOAT8E4M3FNUZ,
+                    FLOAT8E5M2,
+                    FLOAT8E5M2FNUZ,
+                    FLOAT4E2M1,
                     FLOAT8E8M0 -> throw unreadable();
         };
     }
@@ -94,8 +107,19 @@ public record Tensor(DataType type, Shape shape, MemorySegment data) {
             case INT4 -> (byte) (data.get(JAVA_BYTE, index / 2) >> (index % 2 * 4) << 4) >> 4;
             case UINT2 -> data.get(JAVA_BYTE, index / 4) >> (index % 4 * 2) & 0x3;
             case INT2 -> (byte) (data.get(JAVA_BYTE, index / 4) >> (index % 4 * 2) << 6) >> 6;
-            case FLOAT, DOUBLE, FLOAT16, BFLOAT16, STRING, COMPLEX64, COMPLEX128, FLOAT8E4M3FN, FLOAT8E4M3FNUZ,
-                    FLOAT8E5M2, FLOAT8E5M2FNUZ, FLOAT4E2M1, FLOAT8E8M0 -> throw unreadable();
+            case FLOAT,
+                    DOUBLE,
+                    FLOAT16,
+                    BFLOAT16,
+                    STRING,
+                    COMPLEX64,
+                    COMPLEX128,
+                    FLOAT8E4M3FN,
+                    FLOAT8E4M3FNUZ,
+                    FLOAT8E5M2,
+                    FLOAT8E5M2FNUZ,
+                    FLOAT4E2M1,
+                    FLOAT8E8M0 -> throw unreadable();
         };
     }
 

@@ -13,10 +13,13 @@ public sealed interface ValueType {
     ///
     /// @param elementCode the element type's number; 0 where the file does not say
     /// @param dims null where the rank is unknown
-    /// @param encoded the whole `TypeProto` as it stood in the file, where it says more than this record does (such as
+    /// @param encoded the whole `TypeProto` as it stood in the file, where it says more than this record does
+    ///     (such as
     ///     denotations); written as it is
-    record TensorType(int elementCode, @Nullable List<Dim> dims, @Nullable MemorySegment encoded)
-            implements ValueType {
+    record TensorType(
+            int elementCode,
+            @Nullable List<Dim> dims,
+            @Nullable MemorySegment encoded) implements ValueType {
         public TensorType {
             dims = dims == null ? null : List.copyOf(dims);
         }
@@ -35,6 +38,8 @@ public sealed interface ValueType {
         }
 
         /// The shape, if every dimension is known.
+        ///
+        /// @throws NibbleException where a dimension is negative or their product does not fit
         public Optional<Shape> shape() {
             if (dims == null) {
                 return Optional.empty();
@@ -46,7 +51,14 @@ public sealed interface ValueType {
                 }
                 sizes[i] = size;
             }
-            return Optional.of(Shape.of(sizes));
+            try {
+                return Optional.of(Shape.of(sizes));
+            } catch (IllegalArgumentException e) {
+                throw new NibbleException(
+                        "a value is declared as " + this + ", which no tensor can have",
+                        "the file is damaged; export it again",
+                        e);
+            }
         }
 
         /// `float[1×3×N×?]`.

@@ -48,7 +48,8 @@ final class ExternalPlan {
         return plan;
     }
 
-    @Nullable Place place(Initializer tensor) {
+    @Nullable
+    Place place(Initializer tensor) {
         return places.get(tensor);
     }
 

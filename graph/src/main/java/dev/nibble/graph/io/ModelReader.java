@@ -11,7 +11,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import org.jspecify.annotations.Nullable;
 
-/// Reads ONNX models. The file is mapped and weights are left where they lie, so reading costs time and memory with
+/// Reads ONNX models. The file is mapped and weights are left where they lie, so reading costs time and memory
+/// with
 /// the number of nodes, not of weights. The mapping goes when nothing refers to the model any more.
 public final class ModelReader {
     /// What to do about data files that are named but not there.
@@ -34,11 +35,13 @@ public final class ModelReader {
     /// As [#read(Path)].
     public static Model read(Path file, Weights weights) {
         if (Files.isDirectory(file)) {
-            throw new NibbleException(
-                    "'" + file + "' is a directory, not a model", "name the .onnx file inside it");
+            throw new NibbleException("'" + file + "' is a directory, not a model", "name the .onnx file inside it");
         }
         if (!Files.exists(file)) {
             throw new NibbleException("there is no file '" + file + "'", "check the path");
+        }
+        if (!Files.isRegularFile(file)) {
+            throw new NibbleException("'" + file + "' is no regular file", "save the model to a file first");
         }
         MemorySegment data;
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {

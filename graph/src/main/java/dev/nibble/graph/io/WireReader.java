@@ -153,7 +153,7 @@ final class WireReader {
     }
 
     /// One value of a repeated float field, or all of them where they are packed.
-    void floats(java.util.function.DoubleConsumer consumer) {
+    void floats(FloatConsumer consumer) {
         if (wireType == LENGTH) {
             if (payload.byteSize() % 4 != 0) {
                 throw new WireException("field " + field + " is not a list of floats");
@@ -166,6 +166,11 @@ final class WireReader {
         }
     }
 
+    /// Takes floats one by one; a detour over double would change the bits of a signalling NaN.
+    interface FloatConsumer {
+        void accept(float value);
+    }
+
     private void expect(int type) {
         if (wireType != type) {
             throw new WireException("field " + field + " has wire type " + wireType + " in place of " + type);
@@ -174,8 +179,8 @@ final class WireReader {
 
     private void need(long bytes) {
         if (bytes > data.byteSize() - position) {
-            throw new WireException("field %d needs %d bytes, but %d are left"
-                    .formatted(field, bytes, data.byteSize() - position));
+            throw new WireException(
+                    "field %d needs %d bytes, but %d are left".formatted(field, bytes, data.byteSize() - position));
         }
     }
 

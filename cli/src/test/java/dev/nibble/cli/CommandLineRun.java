@@ -1,0 +1,29 @@
+package dev.nibble.cli;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Map;
+
+/// One run of the command line in this process, with what it printed.
+record CommandLineRun(int exitCode, String out, String err) {
+
+    static CommandLineRun of(Path workingDirectory, String... arguments) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        ByteArrayOutputStream err = new ByteArrayOutputStream();
+        Terminal terminal = terminal(workingDirectory, out, err);
+        int exitCode = Nibble.run(terminal, arguments);
+        return new CommandLineRun(exitCode, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+    }
+
+    static Terminal terminal(Path workingDirectory, ByteArrayOutputStream out, ByteArrayOutputStream err) {
+        return new Terminal(
+                new PrintStream(out, true, StandardCharsets.UTF_8),
+                new PrintStream(err, true, StandardCharsets.UTF_8),
+                false,
+                false,
+                Map.of(),
+                workingDirectory);
+    }
+}

@@ -1,0 +1,3 @@
+/// Streaming metrics with intervals, and paired comparisons.
+@org.jspecify.annotations.NullMarked
+package dev.nibble.data.metric;

@@ -1,0 +1,125 @@
+package dev.nibble.pipeline.measure;
+
+import dev.nibble.data.Batch;
+import dev.nibble.data.Batches;
+import dev.nibble.data.DataSet;
+import dev.nibble.data.Doctor;
+import dev.nibble.data.metric.OutputComparison;
+import dev.nibble.data.metric.TaskMetric;
+import dev.nibble.graph.DataType;
+import dev.nibble.graph.Executor;
+import dev.nibble.graph.Model;
+import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.Tensor;
+import dev.nibble.graph.ValueInfo;
+import dev.nibble.graph.ValueType;
+import dev.nibble.pipeline.Progress;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+
+/// Runs several models over the same samples in one pass, so that their figures can be paired sample by sample.
+/// The first is the reference the others' outputs are compared with.
+public final class Evaluation {
+    private Evaluation() {}
+
+    /// What was measured of one model.
+    ///
+    /// @param metrics of the first float output against the labels; empty without labels
+    /// @param outputs by output, this model against the reference; empty for the reference itself
+    public record Outcome(Variant variant, List<TaskMetric> metrics, Map<String, OutputComparison> outputs) {
+        /// The comparison of the output that the metrics are taken of.
+        public OutputComparison headline() {
+            return outputs.values().iterator().next();
+        }
+    }
+
+    /// Measures `variants`, the reference first.
+    ///
+    /// @param metrics makes the task metrics of one model; none without labels
+    /// @param batch samples a run, where the models leave that open
+    /// @param doctor looks at each sample as it goes by
+    /// @throws NibbleException where a model has no float output, or the models' outputs differ in name or shape
+    public static List<Outcome> of(
+            List<Variant> variants,
+            DataSet data,
+            Supplier<List<TaskMetric>> metrics,
+            Executor executor,
+            int threads,
+            int batch,
+            Doctor doctor,
+            Progress progress) {
+        List<String> names = floatOutputs(variants.getFirst().model());
+        List<Outcome> outcomes = new ArrayList<>();
+        List<Executor.Session> sessions = new ArrayList<>();
+        try (Progress.Stage stage = progress.begin("measuring", data.size())) {
+            for (Variant variant : variants) {
+                Map<String, OutputComparison> outputs = new LinkedHashMap<>();
+                if (!outcomes.isEmpty()) {
+                    names.forEach(name -> outputs.put(name, new OutputComparison()));
+                }
+                outcomes.add(new Outcome(variant, metrics.get(), outputs));
+                sessions.add(executor.open(
+                        variant.model(), names, new Executor.Options(threads, variant.optimization())));
+            }
+            try (Batches batches = data.batches(batch, doctor)) {
+                while (batches.hasNext()) {
+                    Batch next = batches.next();
+                    Map<String, Tensor> exact = Map.of();
+                    for (int i = 0; i < outcomes.size(); i++) {
+                        Map<String, Tensor> seen = sessions.get(i).run(next.inputs());
+                        exact = i == 0 ? seen : exact;
+                        add(outcomes.get(i), names, exact, seen, next);
+                    }
+                    stage.advance(next.size());
+                }
+            }
+        } finally {
+            sessions.forEach(Executor.Session::close);
+        }
+        return outcomes;
+    }
+
+    private static void add(
+            Outcome outcome, List<String> names, Map<String, Tensor> exact, Map<String, Tensor> seen, Batch batch) {
+        for (TaskMetric metric : outcome.metrics()) {
+            metric.add(output(seen, names.getFirst()), batch.labels());
+        }
+        outcome.outputs()
+                .forEach((name, comparison) -> comparison.add(output(exact, name), output(seen, name), batch.size()));
+    }
+
+    private static Tensor output(Map<String, Tensor> outputs, String name) {
+        Tensor tensor = outputs.get(name);
+        if (tensor == null) {
+            throw new NibbleException(
+                    "output '" + name + "' was not computed", "compare a model with its own quantized form");
+        }
+        return tensor;
+    }
+
+    /// The names of the outputs that hold floats, in the model's order.
+    ///
+    /// @throws NibbleException where there is none
+    public static List<String> floatOutputs(Model model) {
+        List<String> names = model.graph().outputs().stream()
+                .filter(Evaluation::isFloat)
+                .map(ValueInfo::name)
+                .toList();
+        if (names.isEmpty()) {
+            throw new NibbleException(
+                    "the model has no float output to measure",
+                    "its outputs are " + model.graph().outputs().stream().map(ValueInfo::name).toList());
+        }
+        return names;
+    }
+
+    private static boolean isFloat(ValueInfo output) {
+        return output.tensorType()
+                .flatMap(ValueType.TensorType::elementType)
+                .map(type -> type == DataType.FLOAT)
+                .orElse(false);
+    }
+}

@@ -1,0 +1,112 @@
+package dev.nibble.pipeline.measure;
+
+import dev.nibble.data.DataSet;
+import dev.nibble.data.Label;
+import dev.nibble.data.metric.CtcDecoder;
+import dev.nibble.data.metric.TaskMetric;
+import dev.nibble.data.metric.TextAccuracy;
+import dev.nibble.data.metric.TopK;
+import dev.nibble.graph.Dim;
+import dev.nibble.graph.Model;
+import dev.nibble.graph.Nearest;
+import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.ValueInfo;
+import dev.nibble.graph.io.ModelMetadata;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/// Which metric suits a model and its labels.
+public final class TaskMetrics {
+    /// What `--metric` takes.
+    public static final List<String> NAMES = List.of("auto", "top1", "top5", "characters", "words", "none");
+
+    /// The keys under which producers leave a text recogniser's alphabet, one character a line.
+    private static final List<String> ALPHABET_KEYS = List.of("character", "alphabet", "characters");
+
+    private TaskMetrics() {}
+
+    /// Makes the metrics named `wanted`, the headline first; nothing where the samples have no labels.
+    ///
+    /// @param wanted one of [#NAMES]; `auto` takes words and characters for text labels, top-1 and top-5 for classes
+    /// @throws NibbleException for another name, or where the labels or the alphabet do not suit the metric
+    public static Supplier<List<TaskMetric>> choose(String wanted, Model model, DataSet data) {
+        if (!NAMES.contains(wanted)) {
+            throw new NibbleException(
+                    "there is no metric '" + wanted + "'",
+                    Nearest.didYouMean(wanted, NAMES, "choose one of " + String.join(", ", NAMES)));
+        }
+        if (wanted.equals("none") || wanted.equals("auto") && !data.labelled()) {
+            return List::of;
+        }
+        if (!data.labelled()) {
+            throw new NibbleException(
+                    "metric '" + wanted + "' needs labels, and the samples have none", "give --labels FILE");
+        }
+        CtcDecoder decoder = decoder(model);
+        boolean classes = data.label(0).map(Label::isClass).orElse(false);
+        boolean text = wanted.equals("characters") || wanted.equals("words");
+        if (text || wanted.equals("auto") && decoder != null && rank(model) == 3) {
+            if (decoder == null) {
+                throw new NibbleException(
+                        "metric '" + wanted + "' needs an alphabet, and the model's metadata hold none",
+                        "put it into the model's metadata under 'character', one character a line");
+            }
+            return wanted.equals("characters")
+                    ? () -> List.of(new TextAccuracy(TextAccuracy.Unit.CHARACTER, decoder))
+                    : () -> List.of(
+                            new TextAccuracy(TextAccuracy.Unit.WORD, decoder),
+                            new TextAccuracy(TextAccuracy.Unit.CHARACTER, decoder));
+        }
+        if (!classes) {
+            throw new NibbleException(
+                    "label '%s' is no class number"
+                            .formatted(data.label(0).map(Label::text).orElse("")),
+                    "name the column that holds the class with --label-column, or use --metric none");
+        }
+        return switch (wanted) {
+            case "top1" -> () -> List.of(new TopK(1));
+            case "top5" -> () -> List.of(new TopK(5));
+            default -> () -> List.of(new TopK(1), new TopK(5));
+        };
+    }
+
+    /// The decoder for the alphabet in the model's metadata: a blank first, then one character a line, and a space
+    /// last where the output has one class more, as PaddleOCR's recognisers have it.
+    public static @Nullable CtcDecoder decoder(Model model) {
+        Optional<String> stored = ALPHABET_KEYS.stream()
+                .map(ModelMetadata.of(model)::get)
+                .filter(text -> text != null && !text.isEmpty())
+                .findFirst();
+        if (stored.isEmpty()) {
+            return null;
+        }
+        List<String> alphabet = new ArrayList<>(stored.get().lines().toList());
+        long classes = classes(model);
+        if (classes == alphabet.size() + 2) {
+            alphabet.add(" ");
+        }
+        return CtcDecoder.blankFirst(alphabet);
+    }
+
+    /// How many classes the first output tells apart; −1 where its declared shape does not say.
+    public static long classes(Model model) {
+        return dims(model)
+                .filter(dims -> !dims.isEmpty())
+                .map(dims -> dims.getLast() instanceof Dim.Known(long size) ? size : -1L)
+                .orElse(-1L);
+    }
+
+    private static int rank(Model model) {
+        return dims(model).map(List::size).orElse(-1);
+    }
+
+    private static Optional<List<Dim>> dims(Model model) {
+        return model.graph().outputs().stream()
+                .findFirst()
+                .flatMap(ValueInfo::tensorType)
+                .flatMap(type -> Optional.ofNullable(type.dims()));
+    }
+}
