@@ -45,11 +45,12 @@ record Strip(List<Row> rows, List<Named> worst, int layers) {
     private static List<Named> worst(List<LayerError> layers) {
         List<Integer> order = new ArrayList<>();
         for (int i = 0; i < layers.size(); i++) {
-            if (own(layers.get(i)) != null) {
+            if (layers.get(i).blameDb() != null) {
                 order.add(i);
             }
         }
-        order.sort(Comparator.comparingDouble(i -> Objects.requireNonNull(own(layers.get(i)))));
+        order.sort(Comparator.comparingDouble(
+                i -> Objects.requireNonNull(layers.get(i).blameDb())));
         List<Named> worst = new ArrayList<>();
         List<Double> numbered = new ArrayList<>();
         for (int i : order.subList(0, Math.min(NAMED, order.size()))) {
@@ -61,11 +62,6 @@ record Strip(List<Row> rows, List<Named> worst, int layers) {
             worst.add(new Named(i + 1, decimal(left), free ? String.valueOf(i + 1) : "", layers.get(i)));
         }
         return worst;
-    }
-
-    /// A layer is to blame for what it adds itself; where that is not known, for what has gathered.
-    private static @Nullable Double own(LayerError layer) {
-        return layer.layerWiseDb() == null ? layer.graphWiseDb() : layer.layerWiseDb();
     }
 
     private static void add(
