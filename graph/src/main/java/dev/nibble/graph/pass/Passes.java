@@ -20,8 +20,16 @@ public final class Passes {
                 new FoldConstants(executor),
                 new RemoveIdentity(),
                 new RemoveDeadNodes(),
-                new FoldBatchNorm(),
-                new FuseConvBias());
+                new FuseClip(newestOpset),
+                new FuseHardSwish(newestOpset),
+                new FuseHardSigmoid(newestOpset),
+                new FuseGelu(newestOpset),
+                new FuseMish(newestOpset),
+                new FuseSwish(newestOpset),
+                new FuseLayerNorm(newestOpset),
+                new FuseRmsNorm(newestOpset),
+                new FuseConvBias(),
+                new FoldBatchNorm());
     }
 
     /// The passes that `--passes` names, in the order of [#all], or none for `none`.
