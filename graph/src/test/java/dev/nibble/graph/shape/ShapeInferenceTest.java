@@ -16,7 +16,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 
 class ShapeInferenceTest {
@@ -24,20 +23,16 @@ class ShapeInferenceTest {
     @Test
     void ourRulesNeverContradictTheBackendTests() {
         List<String> wrong = new ArrayList<>();
-        Map<String, Integer> open = new TreeMap<>();
         int[] counts = new int[2];
         SharedData.backendModels().forEach((name, bytes) -> {
             Model model = ModelReader.read(MemorySegment.ofArray(bytes), name, null);
             ShapeInference.Result result = ShapeInference.inferOwn(undeclared(model));
             result.conflicts().forEach(c -> wrong.add(name + ": " + c));
             compare(name, model.graph().outputs(), result.model().graph(), wrong, counts);
-            result.withoutRule().forEach((op, n) -> open.merge(op, n, Integer::sum));
-            if (result.open() > 0) {
-                open.merge("OPEN " + model.graph().nodes().getFirst().opType() + " " + name, 1, Integer::sum);
-            }
         });
-        System.err.println(counts[0] + " of " + counts[1] + " " + open);
         assertEquals(List.of(), wrong);
+        // 1,158 of 1,586 on the day this was written; the rest needs values that only a run has.
+        assertTrue(counts[0] >= 1158, counts[0] + " of " + counts[1] + " shapes were found");
     }
 
     @Test
@@ -52,10 +47,35 @@ class ShapeInferenceTest {
                 List<ValueInfo> declared = new ArrayList<>(model.graph().valueInfos());
                 declared.addAll(model.graph().outputs());
                 compare(file.getKey(), declared, result.model().graph(), wrong, counts);
-                System.err.println(file.getKey() + " " + counts[0] + "/" + counts[1] + " open " + result.open() + " " + result.withoutRule());
+                boolean stripped = !file.getValue().toString().contains("assets");
+                assertTrue(
+                        !stripped || counts[0] == counts[1],
+                        "%s: %d of %d shapes".formatted(file.getKey(), counts[0], counts[1]));
             }
         }
         assertEquals(List.of(), wrong);
+    }
+
+    /// The library must survive every model that our checks pass, and must not contradict the file.
+    @Test
+    void theLibraryAgreesWithTheBackendTests() {
+        List<String> wrong = new ArrayList<>();
+        int[] engines = new int[2];
+        int[] counts = new int[2];
+        SharedData.backendModels().forEach((name, bytes) -> {
+            Model model = ModelReader.read(MemorySegment.ofArray(bytes), name, null);
+            ShapeInference.Result result = ShapeInference.infer(undeclared(model));
+            boolean refused = result.why().contains("refuses");
+            if (refused || model.opset() > 22 != (result.engine() == ShapeInference.Engine.NIBBLE)) {
+                wrong.add(name + ": " + result.why());
+            }
+            engines[result.engine().ordinal()]++;
+            compare(name, model.graph().outputs(), result.model().graph(), wrong, counts);
+        });
+        assertEquals(List.of(), wrong);
+        assertTrue(engines[0] > 500 && engines[1] > 100, engines[0] + " by the library, " + engines[1] + " by us");
+        // 1,200 on the day this was written.
+        assertTrue(counts[0] >= 1158, counts[0] + " of " + counts[1] + " shapes were found");
     }
 
     private static void compare(String name, List<ValueInfo> declared, Graph inferred, List<String> wrong, int[] counts) {
