@@ -147,7 +147,8 @@ public final class Batches implements Iterator<Batch>, AutoCloseable {
             for (int i = 0; i < fits.size(); i++) {
                 long bytes = Assembler.bytes(set.inputs().get(i), fits.get(i));
                 for (int row = filled; row < rows; row++) {
-                    MemorySegment.copy(slot.memory.get(i), (filled - 1) * bytes, slot.memory.get(i), row * bytes, bytes);
+                    MemorySegment.copy(
+                            slot.memory.get(i), (filled - 1) * bytes, slot.memory.get(i), row * bytes, bytes);
                 }
             }
         }
@@ -182,6 +183,7 @@ public final class Batches implements Iterator<Batch>, AutoCloseable {
         private @Nullable Arena arena;
         private List<MemorySegment> memory = List.of();
 
+        @SuppressWarnings("MustBeClosedChecker") // closed by free()
         void reserve(List<InputSpec> inputs, List<Fit> fits, int rows) {
             boolean enough = !memory.isEmpty();
             for (int i = 0; i < inputs.size() && enough; i++) {

@@ -36,7 +36,8 @@ final class Formats {
     private static Samples samples(Path path, String name, DataOptions options, List<InputSpec> inputs) {
         Path labels = options.labels();
         if (Files.isDirectory(path) || name.endsWith(".zip")) {
-            boolean table = labels != null && labels.toString().toLowerCase(Locale.ROOT).endsWith(".csv");
+            boolean table =
+                    labels != null && labels.toString().toLowerCase(Locale.ROOT).endsWith(".csv");
             return PictureSamples.open(path, table ? labels : null, options.labelColumn());
         }
         if (name.endsWith(".npy")) {

@@ -80,6 +80,11 @@ public record Initializer(String name, int typeCode, Shape shape, Storage storag
         }
         MemorySegment data = switch (storage) {
             case Storage.Raw(MemorySegment raw) -> raw;
+            case Storage.Typed(int field, MemorySegment packed)
+            when field != typedField(type) ->
+                throw new NibbleException(
+                        "tensor '%s' is of type %s, but stored in field %d".formatted(name, type.onnxName(), field),
+                        "the file is damaged; export it again");
             case Storage.Typed(int field, MemorySegment packed) ->
                 field == 4 || field == 10 ? packed : unpack(type, packed);
             case Storage.External e when e.data() != null -> e.data();
@@ -105,6 +110,35 @@ public record Initializer(String name, int typeCode, Shape shape, Storage storag
                     "the file is damaged or was cut short; export or copy it again");
         }
         return new Tensor(type, shape, data);
+    }
+
+    /// The field of `TensorProto` that holds the elements of `type` where they are not raw.
+    private static int typedField(DataType type) {
+        return switch (type) {
+            case FLOAT, COMPLEX64 -> 4;
+            case UINT8,
+                    INT8,
+                    UINT16,
+                    INT16,
+                    INT32,
+                    BOOL,
+                    FLOAT16,
+                    BFLOAT16,
+                    FLOAT8E4M3FN,
+                    FLOAT8E4M3FNUZ,
+                    FLOAT8E5M2,
+                    FLOAT8E5M2FNUZ,
+                    UINT4,
+                    INT4,
+                    FLOAT4E2M1,
+                    FLOAT8E8M0,
+                    UINT2,
+                    INT2 -> 5;
+            case STRING -> 6;
+            case INT64 -> 7;
+            case DOUBLE, COMPLEX128 -> 10;
+            case UINT32, UINT64 -> 11;
+        };
     }
 
     public Initializer withName(String other) {

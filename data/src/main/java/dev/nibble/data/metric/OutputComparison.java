@@ -130,9 +130,14 @@ public final class OutputComparison {
     /// samples; infinite where the outputs are equal.
     public MetricResult sqnrDb() {
         double[][] columns = {Arrays.copyOf(signal, n), Arrays.copyOf(noise, n)};
-        double[] sums = {Arrays.stream(columns[0]).sum(), Arrays.stream(columns[1]).sum()};
+        double[] sums = {
+            Arrays.stream(columns[0]).sum(), Arrays.stream(columns[1]).sum()
+        };
         return new MetricResult(
-                "sqnrDb", n == 0 ? Double.NaN : decibels(sums), n, Bootstrap.interval(columns, OutputComparison::decibels));
+                "sqnrDb",
+                n == 0 ? Double.NaN : decibels(sums),
+                n,
+                Bootstrap.interval(columns, OutputComparison::decibels));
     }
 
     private static double decibels(double[] sums) {

@@ -28,7 +28,8 @@ final class ExternalData {
         this.mayBeMissing = mayBeMissing;
     }
 
-    Initializer.Storage resolve(String tensor, Map<String, String> entries) {
+    /// @param expected bytes that the tensor takes, for files that leave the length out; −1 where unknown
+    Initializer.Storage resolve(String tensor, Map<String, String> entries, long expected) {
         String location = entries.getOrDefault("location", "");
         long offset = number(tensor, "offset", entries, 0);
         long length = number(tensor, "length", entries, -1);
@@ -40,11 +41,11 @@ final class ExternalData {
         if (file == null) {
             return new Initializer.Storage.External(location, offset, length, null);
         }
-        long size = length < 0 ? file.byteSize() - offset : length;
+        long size = length >= 0 ? length : expected >= 0 ? expected : Math.max(0, file.byteSize() - offset);
         if (offset > file.byteSize() || size > file.byteSize() - offset) {
             throw new NibbleException(
-                    "tensor '%s' takes bytes %d to %d of '%s', which has %d"
-                            .formatted(tensor, offset, offset + Math.max(0, size), location, file.byteSize()),
+                    "tensor '%s' takes %d bytes from byte %d of '%s', which has %d"
+                            .formatted(tensor, size, offset, location, file.byteSize()),
                     "the data file is cut short or belongs to another model; copy it again");
         }
         return new Initializer.Storage.External(location, offset, length, file.asSlice(offset, size));

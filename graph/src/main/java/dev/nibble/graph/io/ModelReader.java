@@ -40,6 +40,9 @@ public final class ModelReader {
         if (!Files.exists(file)) {
             throw new NibbleException("there is no file '" + file + "'", "check the path");
         }
+        if (!Files.isRegularFile(file)) {
+            throw new NibbleException("'" + file + "' is no regular file", "save the model to a file first");
+        }
         MemorySegment data;
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             data = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), Arena.ofAuto());

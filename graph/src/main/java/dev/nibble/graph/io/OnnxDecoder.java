@@ -2,6 +2,7 @@ package dev.nibble.graph.io;
 
 import dev.nibble.graph.Attribute;
 import dev.nibble.graph.Carried;
+import dev.nibble.graph.DataType;
 import dev.nibble.graph.Dim;
 import dev.nibble.graph.Graph;
 import dev.nibble.graph.Initializer;
@@ -43,7 +44,7 @@ final class OnnxDecoder {
                 case 2 -> producerName = text(wire, carried);
                 case 3 -> producerVersion = text(wire, carried);
                 case 7 -> graph = graph(wire.message());
-                case 8 -> opset(wire.message(), opsets);
+                case 8 -> opset(wire, opsets, carried);
                 case 25 -> functions.add(function(wire.message()));
                 default -> carried.add(wire.whole());
             }
@@ -54,17 +55,24 @@ final class OnnxDecoder {
         return new Model(irVersion, producerName, producerVersion, opsets, graph, functions, new Carried(carried));
     }
 
-    private static void opset(WireReader wire, SortedMap<String, Long> opsets) {
+    /// An import that says more than a domain and a version is carried as well; [OnnxEncoder] writes that form
+    /// as long as the version is still the same.
+    private static void opset(WireReader parent, SortedMap<String, Long> opsets, List<MemorySegment> carried) {
+        WireReader wire = parent.message();
         String domain = "";
         long version = 0;
+        boolean saysMore = false;
         while (wire.next()) {
             switch (wire.field()) {
                 case 1 -> domain = wire.string();
                 case 2 -> version = wire.varint();
-                default -> throw new WireException("an operator set import has a field " + wire.field());
+                default -> saysMore = true;
             }
         }
         opsets.put(domain, version);
+        if (saysMore) {
+            carried.add(parent.whole());
+        }
     }
 
     private Model.Function function(WireReader wire) {
@@ -81,7 +89,7 @@ final class OnnxDecoder {
                 case 4 -> inputs.add(wire.string());
                 case 5 -> outputs.add(wire.string());
                 case 7 -> nodes.add(node(wire.message()));
-                case 9 -> opset(wire.message(), opsets);
+                case 9 -> opset(wire, opsets, carried);
                 case 10 -> domain = text(wire, carried);
                 default -> carried.add(wire.whole());
             }
@@ -193,7 +201,7 @@ final class OnnxDecoder {
                     is = 5;
                 }
                 case 7 -> {
-                    wire.floats(value -> floats.add((float) value));
+                    wire.floats(floats::add);
                     is = 6;
                 }
                 case 8 -> {
@@ -214,8 +222,9 @@ final class OnnxDecoder {
                 }
                 case 20 -> type = (int) wire.varint();
                 case 21 -> reference = text(wire, carried);
-                case 13 -> carried.add(wire.whole());
-                default -> odd = true;
+                // Sparse tensors and types.
+                case 14, 15, 22, 23 -> odd = true;
+                default -> carried.add(wire.whole());
             }
             odd |= is != 0 && implied != 0 && is != implied;
             implied = is == 0 ? implied : is;
@@ -252,8 +261,9 @@ final class OnnxDecoder {
         List<MemorySegment> carried = new ArrayList<>();
         List<Long> dims = new ArrayList<>();
         List<MemorySegment> strings = new ArrayList<>();
-        Map<Integer, MemorySegment> typed = new HashMap<>();
+        Map<Integer, List<MemorySegment>> typed = new HashMap<>();
         Map<String, String> entries = new HashMap<>();
+        List<MemorySegment> encodedEntries = new ArrayList<>();
         MemorySegment raw = null;
         String name = "";
         int type = 0;
@@ -262,11 +272,16 @@ final class OnnxDecoder {
             switch (wire.field()) {
                 case 1 -> wire.varints(dims::add);
                 case 2 -> type = (int) wire.varint();
-                case 4, 5, 7, 10, 11 -> typed.merge(wire.field(), packed(wire), OnnxDecoder::joined);
+                case 4, 5, 7, 10, 11 ->
+                    typed.computeIfAbsent(wire.field(), field -> new ArrayList<>())
+                            .add(packed(wire));
                 case 6 -> strings.add(wire.bytes());
                 case 8 -> name = text(wire, carried);
                 case 9 -> raw = wire.bytes();
-                case 13 -> entry(wire.message(), entries);
+                case 13 -> {
+                    entry(wire.message(), entries);
+                    encodedEntries.add(wire.whole());
+                }
                 case 14 -> {
                     location = wire.varint();
                     if (location != 1) {
@@ -276,29 +291,40 @@ final class OnnxDecoder {
                 default -> carried.add(wire.whole());
             }
         }
-        Shape shape;
-        try {
-            shape = Shape.of(dims);
-        } catch (IllegalArgumentException e) {
-            throw new WireException("tensor '" + name + "': " + e.getMessage());
-        }
+        Shape shape = shape(name, dims);
         Initializer.Storage storage;
         if (location == 1) {
-            storage = external.resolve(name, entries);
+            long expected =
+                    DataType.ofCode(type).map(t -> t.bytes(shape.elements())).orElse(-1L);
+            storage = external.resolve(name, entries, expected);
+            if (storage instanceof Initializer.Storage.External(String file, long from, long length, var none)
+                    && none == null) {
+                // The data are not here: the reference goes on as it is, with whatever else it says.
+                carried.addAll(encodedEntries);
+            }
         } else if (raw != null) {
             storage = new Initializer.Storage.Raw(raw);
         } else if (!typed.isEmpty()) {
             if (typed.size() > 1) {
                 throw new WireException("tensor '" + name + "' stores its elements twice");
             }
-            Map.Entry<Integer, MemorySegment> only = typed.entrySet().iterator().next();
-            storage = new Initializer.Storage.Typed(only.getKey(), only.getValue());
+            Map.Entry<Integer, List<MemorySegment>> only =
+                    typed.entrySet().iterator().next();
+            storage = new Initializer.Storage.Typed(only.getKey(), joined(only.getValue()));
         } else if (!strings.isEmpty()) {
             storage = new Initializer.Storage.Strings(List.copyOf(strings));
         } else {
             storage = new Initializer.Storage.Absent();
         }
         return new Initializer(name, type, shape, storage, new Carried(carried));
+    }
+
+    private static Shape shape(String tensor, List<Long> dims) {
+        try {
+            return Shape.of(dims);
+        } catch (IllegalArgumentException e) {
+            throw new WireException("tensor '" + tensor + "': " + e.getMessage());
+        }
     }
 
     /// A repeated number's payload: all of it where it is packed, else the one value in packed form.
@@ -311,11 +337,18 @@ final class OnnxDecoder {
         return whole.asSlice(tagBytes);
     }
 
-    private static MemorySegment joined(MemorySegment first, MemorySegment second) {
-        MemorySegment all = Arena.ofAuto().allocate(Math.max(1, first.byteSize() + second.byteSize()));
-        MemorySegment.copy(first, 0, all, 0, first.byteSize());
-        MemorySegment.copy(second, 0, all, first.byteSize(), second.byteSize());
-        return all.asSlice(0, first.byteSize() + second.byteSize()).asReadOnly();
+    private static MemorySegment joined(List<MemorySegment> parts) {
+        if (parts.size() == 1) {
+            return parts.getFirst();
+        }
+        long size = parts.stream().mapToLong(MemorySegment::byteSize).sum();
+        MemorySegment all = Arena.ofAuto().allocate(Math.max(1, size));
+        long at = 0;
+        for (MemorySegment part : parts) {
+            MemorySegment.copy(part, 0, all, at, part.byteSize());
+            at += part.byteSize();
+        }
+        return all.asSlice(0, size).asReadOnly();
     }
 
     private static void entry(WireReader wire, Map<String, String> entries) {
@@ -325,7 +358,7 @@ final class OnnxDecoder {
             switch (wire.field()) {
                 case 1 -> key = wire.string();
                 case 2 -> value = wire.string();
-                default -> throw new WireException("an external data entry has a field " + wire.field());
+                default -> {}
             }
         }
         entries.put(key, value);
@@ -352,8 +385,14 @@ final class OnnxDecoder {
         while (wire.next()) {
             switch (wire.field()) {
                 case 1 -> type = tensorType(wire.message(), parent.bytes());
-                case 4 -> type = new ValueType.SequenceType(element(wire.message()), null);
-                case 9 -> type = new ValueType.OptionalType(element(wire.message()), null);
+                case 4 -> {
+                    type = new ValueType.SequenceType(element(wire.message()), null);
+                    saysMore |= !plain(wire.message());
+                }
+                case 9 -> {
+                    type = new ValueType.OptionalType(element(wire.message()), null);
+                    saysMore |= !plain(wire.message());
+                }
                 case 6 -> saysMore = true;
                 default -> {
                     return new ValueType.CarriedType(parent.bytes());
@@ -377,12 +416,20 @@ final class OnnxDecoder {
     private static ValueType element(WireReader wire) {
         ValueType type = new ValueType.Unstated();
         while (wire.next()) {
-            if (wire.field() != 1) {
-                throw new WireException("a sequence or optional type has a field " + wire.field());
+            if (wire.field() == 1) {
+                type = type(wire);
             }
-            type = type(wire);
         }
         return type;
+    }
+
+    /// Whether a sequence or optional type says nothing but its element type.
+    private static boolean plain(WireReader wire) {
+        boolean plain = true;
+        while (wire.next()) {
+            plain &= wire.field() == 1;
+        }
+        return plain;
     }
 
     private static ValueType.TensorType tensorType(WireReader wire, MemorySegment whole) {

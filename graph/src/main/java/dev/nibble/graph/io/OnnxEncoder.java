@@ -1,6 +1,7 @@
 package dev.nibble.graph.io;
 
 import dev.nibble.graph.Attribute;
+import dev.nibble.graph.Carried;
 import dev.nibble.graph.Dim;
 import dev.nibble.graph.Graph;
 import dev.nibble.graph.Initializer;
@@ -9,8 +10,10 @@ import dev.nibble.graph.Node;
 import dev.nibble.graph.ValueInfo;
 import dev.nibble.graph.ValueType;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /// ONNX's messages in their encoded form. Carried fields come first, so that a modelled field that was empty
@@ -25,14 +28,41 @@ final class OnnxEncoder {
 
     WireWriter model(Model model) {
         WireWriter wire = new WireWriter();
-        wire.carried(model.carried());
+        Map<String, Long> opsets = new TreeMap<>(model.opsets());
+        wire.carried(withoutChangedImports(model.carried(), 8, opsets));
         wire.varint(1, model.irVersion());
         wire.text(2, model.producerName());
         wire.text(3, model.producerVersion());
         wire.message(7, graph(model.graph()));
-        model.opsets().forEach((domain, version) -> wire.message(8, opset(domain, version)));
+        opsets.forEach((domain, version) -> wire.message(8, opset(domain, version)));
         model.functions().forEach(function -> wire.message(25, function(function)));
         return wire;
+    }
+
+    /// What is carried, less the operator set imports (in `field`) whose version has changed since; those that
+    /// are left need not be written again and are taken out of `opsets`.
+    private static Carried withoutChangedImports(Carried carried, int field, Map<String, Long> opsets) {
+        List<MemorySegment> kept = new ArrayList<>();
+        for (MemorySegment encoded : carried.fields()) {
+            WireReader wire = new WireReader(encoded);
+            if (wire.next() && wire.field() == field) {
+                WireReader pair = wire.message();
+                String domain = "";
+                long version = 0;
+                while (pair.next()) {
+                    if (pair.field() == 1) {
+                        domain = pair.string();
+                    } else if (pair.field() == 2) {
+                        version = pair.varint();
+                    }
+                }
+                if (!opsets.remove(domain, version)) {
+                    continue;
+                }
+            }
+            kept.add(encoded);
+        }
+        return new Carried(kept);
     }
 
     private static WireWriter opset(String domain, long version) {
@@ -45,12 +75,13 @@ final class OnnxEncoder {
 
     private WireWriter function(Model.Function function) {
         WireWriter wire = new WireWriter();
-        wire.carried(function.carried());
+        Map<String, Long> opsets = new TreeMap<>(function.opsets());
+        wire.carried(withoutChangedImports(function.carried(), 9, opsets));
         wire.text(1, function.name());
         function.inputs().forEach(value -> wire.string(4, value));
         function.outputs().forEach(value -> wire.string(5, value));
         function.nodes().forEach(node -> wire.message(7, node(node)));
-        function.opsets().forEach((domain, version) -> wire.message(9, opset(domain, version)));
+        opsets.forEach((domain, version) -> wire.message(9, opset(domain, version)));
         wire.text(10, function.domain());
         return wire;
     }
@@ -142,7 +173,9 @@ final class OnnxEncoder {
 
     WireWriter tensor(Initializer tensor) {
         WireWriter wire = new WireWriter();
-        wire.carried(tensor.carried());
+        boolean refers = tensor.storage() instanceof Initializer.Storage.External e && e.data() == null;
+        boolean asRead = refers && tensor.carried().fields().stream().anyMatch(OnnxEncoder::isExternalEntry);
+        wire.carried(refers ? tensor.carried() : withoutExternalEntries(tensor.carried()));
         for (long dim : tensor.shape().dims()) {
             wire.varint(1, dim);
         }
@@ -164,16 +197,31 @@ final class OnnxEncoder {
             case Initializer.Storage.External e when e.data() != null -> wire.bytes(9, e.data());
             case Initializer.Storage.External e -> {
                 // The data are not here; the reference is all there is to carry.
-                entry(wire, "location", e.location());
-                entry(wire, "offset", Long.toString(e.offset()));
-                if (e.length() >= 0) {
-                    entry(wire, "length", Long.toString(e.length()));
+                if (!asRead) {
+                    entry(wire, "location", e.location());
+                    entry(wire, "offset", Long.toString(e.offset()));
+                    if (e.length() >= 0) {
+                        entry(wire, "length", Long.toString(e.length()));
+                    }
                 }
                 wire.varint(14, 1);
             }
             case Initializer.Storage.Absent a -> {}
         }
         return wire;
+    }
+
+    private static boolean isExternalEntry(MemorySegment encoded) {
+        WireReader wire = new WireReader(encoded);
+        return wire.next() && wire.field() == 13;
+    }
+
+    private static Carried withoutExternalEntries(Carried carried) {
+        return carried.fields().isEmpty()
+                ? carried
+                : new Carried(carried.fields().stream()
+                        .filter(field -> !isExternalEntry(field))
+                        .toList());
     }
 
     private static void entry(WireWriter wire, String key, String value) {

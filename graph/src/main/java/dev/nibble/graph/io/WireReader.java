@@ -153,7 +153,7 @@ final class WireReader {
     }
 
     /// One value of a repeated float field, or all of them where they are packed.
-    void floats(java.util.function.DoubleConsumer consumer) {
+    void floats(FloatConsumer consumer) {
         if (wireType == LENGTH) {
             if (payload.byteSize() % 4 != 0) {
                 throw new WireException("field " + field + " is not a list of floats");
@@ -164,6 +164,11 @@ final class WireReader {
         } else {
             consumer.accept(fixedFloat());
         }
+    }
+
+    /// Takes floats one by one; a detour over double would change the bits of a signalling NaN.
+    interface FloatConsumer {
+        void accept(float value);
     }
 
     private void expect(int type) {

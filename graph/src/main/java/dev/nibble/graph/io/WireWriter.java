@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -71,13 +72,17 @@ final class WireWriter {
     void writeTo(WritableByteChannel channel) throws IOException {
         flush();
         for (MemorySegment part : parts) {
-            // A buffer over a segment reaches 2 GiB at most.
-            for (long at = 0; at < part.byteSize(); at += 1 << 26) {
-                java.nio.ByteBuffer buffer = part.asSlice(at, Math.min(1 << 26, part.byteSize() - at))
-                        .asByteBuffer();
-                while (buffer.hasRemaining()) {
-                    channel.write(buffer);
-                }
+            copy(part, channel);
+        }
+    }
+
+    /// Writes `data` out, in pieces: a buffer over a segment reaches 2 GiB at most.
+    static void copy(MemorySegment data, WritableByteChannel channel) throws IOException {
+        for (long at = 0; at < data.byteSize(); at += 1 << 26) {
+            ByteBuffer buffer =
+                    data.asSlice(at, Math.min(1 << 26, data.byteSize() - at)).asByteBuffer();
+            while (buffer.hasRemaining()) {
+                channel.write(buffer);
             }
         }
     }

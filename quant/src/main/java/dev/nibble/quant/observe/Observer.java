@@ -1,0 +1,189 @@
+package dev.nibble.quant.observe;
+
+import dev.nibble.graph.DataType;
+import dev.nibble.graph.Tensor;
+import dev.nibble.quant.Extremes;
+import dev.nibble.quant.Kernels;
+import dev.nibble.quant.LinearQuantization;
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/// Gathers what is known of one tensor while samples stream by: extremes over every value, and a histogram over
+/// every value or, of samples with many, over an even sample of fixed size.
+///
+/// Which values are sampled depends on the sample's index and number of values only, so neither the size of a batch
+/// nor the number of threads changes the result. Not for two threads at once: each has its own observer, and their
+/// observations merge.
+public final class Observer {
+    /// Values of each sample that go into the histogram unless said otherwise. 300 samples give 1.2 million, 120 of
+    /// them above the 99.99th percentile.
+    public static final int DEFAULT_VALUES_PER_SAMPLE = 4096;
+
+    private static final long DRAIN_AT = Integer.MAX_VALUE / 2;
+
+    private final Kernels kernels = Kernels.best();
+    private final int valuesPerSample;
+    private final int[] @Nullable [] pages = new int[Bins.PAGES][];
+    private final int[] tinyPositive = new int[Bins.PAGE];
+    private final int[] tinyNegative = new int[Bins.PAGE];
+    private long pending;
+    private long count;
+    private Extremes extremes = Extremes.NONE;
+    private int minBits;
+    private int maxBits;
+    private long atMin;
+    private long atMax;
+    private Histogram drained = Histogram.EMPTY;
+    private Optional<Observation.NonFinite> nonFinite = Optional.empty();
+
+    /// @param valuesPerSample how many values of each sample go into the histogram, at least 1
+    public Observer(int valuesPerSample) {
+        if (valuesPerSample < 1) {
+            throw new IllegalArgumentException("values per sample must be at least 1, but was " + valuesPerSample);
+        }
+        this.valuesPerSample = valuesPerSample;
+    }
+
+    /// With [#DEFAULT_VALUES_PER_SAMPLE].
+    public Observer() {
+        this(DEFAULT_VALUES_PER_SAMPLE);
+    }
+
+    /// Takes in the tensor of a batch.
+    ///
+    /// @param values the tensor of `samples` samples, one after the other; FLOAT is read in place, other types that
+    ///     [Tensor#floatAt] reads are converted
+    /// @param firstSample index in the data of the first sample of the batch
+    /// @param samples samples in the batch; where the tensor cannot be divided by it (no batch axis), it is taken
+    ///     as
+    ///     the tensor of one sample
+    public void observe(Tensor values, long firstSample, int samples) {
+        Tensor floats = values.type() == DataType.FLOAT ? values : Tensor.of(values.shape(), values.toFloats());
+        long elements = floats.elements();
+        boolean divides = samples > 0 && elements % samples == 0;
+        long each = divides ? elements / samples : elements;
+        for (int s = 0; s < (divides ? samples : 1); s++) {
+            observe(floats.data(), s * each, (s + 1) * each, firstSample + s);
+        }
+    }
+
+    /// Takes in elements `[from, to)` of `floats`, which belong to one sample.
+    public void observe(MemorySegment floats, long from, long to, long sample) {
+        Extremes here = kernels.extremes(floats, from, to);
+        if (!here.isFinite()) {
+            if (nonFinite.isEmpty() || sample < nonFinite.get().sample()) {
+                long at = LinearQuantization.firstNonFinite(floats, from, to);
+                nonFinite =
+                        Optional.of(new Observation.NonFinite(sample, at - from, floats.get(Tensor.FLOAT_LE, at * 4)));
+            }
+            return;
+        }
+        count += to - from;
+        widen(extremes.merge(here));
+        bin(floats, from, to, sample);
+    }
+
+    private void widen(Extremes wider) {
+        if (wider.minKey() != extremes.minKey()) {
+            minBits = Extremes.key(wider.minKey());
+            atMin = 0;
+        }
+        if (wider.maxKey() != extremes.maxKey()) {
+            maxBits = Extremes.key(wider.maxKey());
+            atMax = 0;
+        }
+        extremes = wider;
+    }
+
+    void observe(float[] values) {
+        observe(MemorySegment.ofArray(values), 0, values.length, 0);
+    }
+
+    private void bin(MemorySegment floats, long from, long to, long sample) {
+        long elements = to - from;
+        if (elements <= valuesPerSample) {
+            for (long i = from; i < to; i++) {
+                add(floats.get(Tensor.INT_LE, i * 4));
+            }
+            pending += elements;
+        } else {
+            // One value from each of equal strides, at a place that a hash of its number chooses: a fixed place would
+            // meet the same columns of an image again and again.
+            double stride = (double) elements / valuesPerSample;
+            int hash = Long.hashCode(sample * 0x9E3779B97F4A7C15L);
+            for (int i = 0; i < valuesPerSample; i++) {
+                hash = hash * 0x343FD + 0x269EC3;
+                double place = (i + (hash >>> 8) * 0x1p-24) * stride;
+                add(floats.get(Tensor.INT_LE, (from + Math.min((long) place, elements - 1)) * 4));
+            }
+            pending += valuesPerSample;
+        }
+        if (pending > DRAIN_AT) {
+            drain();
+        }
+    }
+
+    private void add(int bits) {
+        int index = bits >>> Bins.DROPPED;
+        int[] page = pages[index >>> 10];
+        if (page == null) {
+            page = open(index >>> 10);
+        }
+        page[index & (Bins.PAGE - 1)]++;
+        if (bits == minBits) {
+            atMin++;
+        }
+        if (bits == maxBits) {
+            atMax++;
+        }
+    }
+
+    /// A page of its own, or the page that all tiny values share.
+    private int[] open(int number) {
+        int exponent = number & 0xFF;
+        float reach = Math.max(Math.abs(extremes.min()), Math.abs(extremes.max()));
+        boolean own = exponent == 0 || exponent >= Bins.firstOwn(Bins.exponent(reach));
+        int[] page = own ? new int[Bins.PAGE] : number < Bins.NEGATIVE ? tinyPositive : tinyNegative;
+        pages[number] = page;
+        return page;
+    }
+
+    private void drain() {
+        long[] @Nullable [] settled = new long[Bins.PAGES][];
+        for (int p = 0; p < Bins.PAGES; p++) {
+            int[] page = pages[p];
+            if (page != null && page != tinyPositive && page != tinyNegative) {
+                long[] wide = new long[Bins.PAGE];
+                for (int i = 0; i < Bins.PAGE; i++) {
+                    wide[i] = page[i];
+                }
+                settled[p] = wide;
+            }
+            pages[p] = null;
+        }
+        drained = drained.merge(
+                Histogram.of(count, extremes, atMin, atMax, settled, takeAll(tinyPositive), takeAll(tinyNegative)));
+        count = 0;
+        pending = 0;
+        atMin = 0;
+        atMax = 0;
+    }
+
+    private static long takeAll(int[] page) {
+        long sum = 0;
+        for (int i = 0; i < page.length; i++) {
+            sum += page[i];
+            page[i] = 0;
+        }
+        return sum;
+    }
+
+    /// What was seen so far.
+    public Observation observation() {
+        if (count > 0) {
+            drain();
+        }
+        return new Observation(drained, nonFinite);
+    }
+}
