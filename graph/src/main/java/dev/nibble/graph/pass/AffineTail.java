@@ -52,7 +52,8 @@ record AffineTail(Optional<Initializer> gamma, Optional<Initializer> beta, List<
             return Optional.empty();
         }
         return view.stored(node.input(node.input(0).equals(value) ? 1 : 0))
-                .filter(i -> DataType.ofCode(i.typeCode()).filter(Numbers::isFloat).isPresent());
+                .filter(i ->
+                        DataType.ofCode(i.typeCode()).filter(Numbers::isFloat).isPresent());
     }
 
     /// The sizes of the last `count` axes, from what is declared of `value` or from the parameters.
@@ -76,8 +77,10 @@ record AffineTail(Optional<Initializer> gamma, Optional<Initializer> beta, List<
         return java.util.stream.Stream.of(gamma, beta)
                 .flatMap(Optional::stream)
                 .map(Initializer::shape)
-                .filter(s -> s.rank() >= count && Arrays.stream(s.dims()).skip(s.rank() - count).allMatch(d -> d > 1))
-                .map(s -> Shape.of(Arrays.stream(s.dims()).skip(s.rank() - count).toArray()))
+                .filter(s -> s.rank() >= count
+                        && Arrays.stream(s.dims()).skip(s.rank() - count).allMatch(d -> d > 1))
+                .map(s ->
+                        Shape.of(Arrays.stream(s.dims()).skip(s.rank() - count).toArray()))
                 .findFirst();
     }
 
@@ -90,7 +93,8 @@ record AffineTail(Optional<Initializer> gamma, Optional<Initializer> beta, List<
             }
         }
         int kept = Math.min(rank, extent.rank());
-        Shape inner = Shape.of(Arrays.stream(parameter.shape().dims()).skip(rank - kept).toArray());
+        Shape inner = Shape.of(
+                Arrays.stream(parameter.shape().dims()).skip(rank - kept).toArray());
         for (int i = 1; i <= kept; i++) {
             if (inner.dim(-i) != 1 && inner.dim(-i) != extent.dim(-i)) {
                 return Optional.empty();
@@ -120,7 +124,8 @@ record AffineTail(Optional<Initializer> gamma, Optional<Initializer> beta, List<
         Tensor value;
         if (parameter.isPresent()) {
             Initializer given = parameter.get();
-            if (given.shape().equals(extent) && view.graph.initializer(given.name()).isPresent()) {
+            if (given.shape().equals(extent)
+                    && view.graph.initializer(given.name()).isPresent()) {
                 return Optional.of(given.name());
             }
             Optional<Tensor> spread = given.hasData() ? spread(given.tensor(), extent) : Optional.empty();

@@ -34,7 +34,9 @@ public final class FuseClip extends Fusion {
                 boolean scalar = view.stored(node.input(1 - side))
                         .filter(i -> i.shape().rank() == 0)
                         .isPresent();
-                if (number.isPresent() && scalar && view.constant(node.input(side)).isEmpty()) {
+                if (number.isPresent()
+                        && scalar
+                        && view.constant(node.input(side)).isEmpty()) {
                     return Optional.of(new Bound(node.input(side), node.input(1 - side), number.getAsDouble()));
                 }
             }
@@ -52,8 +54,8 @@ public final class FuseClip extends Fusion {
         if (last.isEmpty()) {
             return NOTHING;
         }
-        Optional<Node> inner = view.maker(last.get().x(), minLast ? "Max" : "Min")
-                .filter(n -> view.onlyReadBy(n.output(0), node));
+        Optional<Node> inner =
+                view.maker(last.get().x(), minLast ? "Max" : "Min").filter(n -> view.onlyReadBy(n.output(0), node));
         Optional<Bound> first = inner.flatMap(n -> Bound.of(view, n));
         if (first.isEmpty()) {
             boolean continues = view.graph.consumers(node.output(0)).stream().anyMatch(n -> n.is("Min"));
@@ -73,11 +75,7 @@ public final class FuseClip extends Fusion {
         }
         return new Match.Whole(
                 List.of(node, inner.orElseThrow()),
-                Node.of(
-                        node.name(),
-                        "Clip",
-                        List.of(first.get().x(), low.constant(), high.constant()),
-                        node.outputs()),
+                Node.of(node.name(), "Clip", List.of(first.get().x(), low.constant(), high.constant()), node.outputs()),
                 11,
                 List.of());
     }

@@ -53,8 +53,8 @@ public final class FuseGelu extends Fusion {
             nodes.add(add.get());
             nodes.addAll(curve.get().nodes());
             if (!product.scaledBy(0.5, tolerance)) {
-                return new Match.NearMiss("it looks like GELU, but is scaled by %s instead of 0.5"
-                        .formatted(product.coefficient()));
+                return new Match.NearMiss(
+                        "it looks like GELU, but is scaled by %s instead of 0.5".formatted(product.coefficient()));
             }
             Node whole = curve.get().exact()
                     ? Node.of(node.name(), "Gelu", List.of(x), List.of(node.output(0)))
@@ -82,8 +82,8 @@ public final class FuseGelu extends Fusion {
                 List<Node> nodes = new ArrayList<>();
                 nodes.add(function.get());
                 nodes.addAll(argument.nodes());
-                return Optional.of(new Curve(
-                        function.get().is("Erf"), argument, nodes, view.tolerance(add.input(1 - side))));
+                return Optional.of(
+                        new Curve(function.get().is("Erf"), argument, nodes, view.tolerance(add.input(1 - side))));
             }
         }
         return Optional.empty();

@@ -34,17 +34,20 @@ public final class FuseHardSwish extends Fusion {
         for (int side = 0; side < 2; side++) {
             String x = product.factors().get(1 - side);
             String gate = product.factors().get(side);
-            Optional<Node> sigmoid = view.maker(gate, "HardSigmoid").filter(n -> n.input(0).equals(x));
+            Optional<Node> sigmoid =
+                    view.maker(gate, "HardSigmoid").filter(n -> n.input(0).equals(x));
             Optional<FuseHardSigmoid.Ramp> ramp =
                     FuseHardSigmoid.Ramp.of(view, gate).filter(r -> r.x().equals(x));
             if (sigmoid.isEmpty() && ramp.isEmpty()) {
                 continue;
             }
             double scale = product.coefficient();
-            double slope = scale * sigmoid.map(n -> (double) n.floatAttribute("alpha", 0.2f))
-                    .orElseGet(() -> ramp.orElseThrow().slope());
-            double offset = scale * sigmoid.map(n -> (double) n.floatAttribute("beta", 0.5f))
-                    .orElseGet(() -> ramp.orElseThrow().offset());
+            double slope = scale
+                    * sigmoid.map(n -> (double) n.floatAttribute("alpha", 0.2f))
+                            .orElseGet(() -> ramp.orElseThrow().slope());
+            double offset = scale
+                    * sigmoid.map(n -> (double) n.floatAttribute("beta", 0.5f))
+                            .orElseGet(() -> ramp.orElseThrow().offset());
             double max = scale * ramp.map(FuseHardSigmoid.Ramp::max).orElse(1.0);
             double tolerance = ramp.map(FuseHardSigmoid.Ramp::tolerance).orElse(View.CONSTANT_TOLERANCE);
             if (!View.near(slope, 1.0 / 6, tolerance)

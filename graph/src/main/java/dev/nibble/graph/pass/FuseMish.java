@@ -34,8 +34,8 @@ public final class FuseMish extends Fusion {
         for (int side = 0; side < 2; side++) {
             String x = node.input(1 - side);
             Optional<Node> tanh = view.maker(node.input(side), "Tanh");
-            Optional<Node> softplus =
-                    tanh.flatMap(t -> view.maker(t.input(0), "Softplus")).filter(s -> s.input(0).equals(x));
+            Optional<Node> softplus = tanh.flatMap(t -> view.maker(t.input(0), "Softplus"))
+                    .filter(s -> s.input(0).equals(x));
             if (softplus.isPresent()) {
                 return new Match.Whole(
                         List.of(node, tanh.orElseThrow(), softplus.get()),

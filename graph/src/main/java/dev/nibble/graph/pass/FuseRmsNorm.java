@@ -35,7 +35,8 @@ public final class FuseRmsNorm extends Fusion {
         Normalization norm = found.get();
         String x = norm.centered();
         boolean isCentered = view.maker(x, "Sub")
-                .flatMap(s -> view.maker(s.input(1), "ReduceMean").filter(m -> m.input(0).equals(s.input(0))))
+                .flatMap(s -> view.maker(s.input(1), "ReduceMean")
+                        .filter(m -> m.input(0).equals(s.input(0))))
                 .isPresent();
         if (isCentered) {
             // A layer normalization, whether it can be fused as one or not.

@@ -45,7 +45,9 @@ abstract class Fusion implements Pass {
             Optional<Node> now = candidate.outputs().isEmpty()
                     ? Optional.empty()
                     : current.graph().producer(candidate.output(0));
-            if (now.isPresent() && now.get().opType().equals(candidate.opType()) && now.get().isStandard()) {
+            if (now.isPresent()
+                    && now.get().opType().equals(candidate.opType())
+                    && now.get().isStandard()) {
                 current = fuse(current, now.get(), findings);
             }
         }
@@ -67,14 +69,16 @@ abstract class Fusion implements Pass {
                     for (String output : inside.outputs()) {
                         Optional<String> needed = view.neededOutside(output, found.nodes());
                         if (needed.isPresent()) {
-                            findings.skipped(end, "it ends a %s, but %s", found.whole().opType(), needed.get());
+                            findings.skipped(
+                                    end, "it ends a %s, but %s", found.whole().opType(), needed.get());
                             return model;
                         }
                     }
                 }
                 switch (need.ask(model, found.opset(), found.whole().opType())) {
                     case OpsetNeed.Answer.Refused(String reason) -> {
-                        findings.skipped(end, "it ends a %s, but %s", found.whole().opType(), reason);
+                        findings.skipped(
+                                end, "it ends a %s, but %s", found.whole().opType(), reason);
                         return model;
                     }
                     case OpsetNeed.Answer.Ready(Model ready, boolean raised) -> {
@@ -89,7 +93,7 @@ abstract class Fusion implements Pass {
                                 "fused %d nodes up to %s into one %s",
                                 found.nodes().size(), end, found.whole().opType());
                         return model.withGraph(model.graph().edit(e -> {
-                            e.replace(end, found.whole());
+                            e.replace(found.nodes().getFirst(), found.whole());
                             e.removeAll(found.nodes().subList(1, found.nodes().size()));
                             found.constants().forEach(e::put);
                         }));

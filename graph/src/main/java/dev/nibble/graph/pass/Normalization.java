@@ -72,8 +72,8 @@ record Normalization(String centered, String normalized, double epsilon, long[] 
                 List<Node> nodes = new ArrayList<>(List.of(end));
                 nodes.addAll(between);
                 nodes.addAll(List.of(add.get(), mean.get(), square.get()));
-                return Optional.of(new Normalization(
-                        centered, end.output(0), epsilon.getAsDouble(), axes.get(), nodes));
+                return Optional.of(
+                        new Normalization(centered, end.output(0), epsilon.getAsDouble(), axes.get(), nodes));
             }
         }
         return Optional.empty();
@@ -123,8 +123,8 @@ record Normalization(String centered, String normalized, double epsilon, long[] 
         long[] fromEnd = new long[axes.length];
         for (int i = 0; i < axes.length; i++) {
             if (axes[i] >= 0 && rank.isEmpty()) {
-                return new Extent.Elsewhere(
-                        "whether axes %s are the last is not known, since the rank is not".formatted(Arrays.toString(axes)));
+                return new Extent.Elsewhere("whether axes %s are the last is not known, since the rank is not"
+                        .formatted(Arrays.toString(axes)));
             }
             fromEnd[i] = axes[i] >= 0 ? axes[i] - rank.getAsInt() : axes[i];
         }

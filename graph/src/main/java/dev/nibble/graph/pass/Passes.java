@@ -1,6 +1,7 @@
 package dev.nibble.graph.pass;
 
 import dev.nibble.graph.Executor;
+import dev.nibble.graph.Nearest;
 import dev.nibble.graph.NibbleException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -43,13 +44,16 @@ public final class Passes {
         List<Pass> all = all(executor, newestOpset);
         List<String> wanted = new ArrayList<>(
                 Arrays.stream(names.split(",", -1)).map(String::strip).toList());
-        List<Pass> chosen =
-                all.stream().filter(p -> wanted.contains(p.name())).toList();
+        List<Pass> chosen = all.stream().filter(p -> wanted.contains(p.name())).toList();
         wanted.removeAll(chosen.stream().map(Pass::name).toList());
         if (!wanted.isEmpty()) {
             throw new NibbleException(
                     "there is no pass '" + wanted.getFirst() + "'",
-                    "passes are " + all.stream().map(Pass::name).collect(Collectors.joining(", ")) + "; none for none");
+                    Nearest.didYouMean(
+                            wanted.getFirst(),
+                            all.stream().map(Pass::name).toList(),
+                            "passes are " + all.stream().map(Pass::name).collect(Collectors.joining(", "))
+                                    + "; none for none"));
         }
         return chosen;
     }

@@ -75,8 +75,8 @@ record Product(double coefficient, List<String> factors, List<Node> nodes) {
     /// How often `value` is read, a node that reads it twice counting twice.
     private static long reads(Graph graph, String value) {
         return graph.consumers(value).stream()
-                .mapToLong(n -> Math.max(
-                        1, n.inputs().stream().filter(value::equals).count()))
+                .mapToLong(n ->
+                        Math.max(1, n.inputs().stream().filter(value::equals).count()))
                 .sum();
     }
 

@@ -46,13 +46,17 @@ final class View {
     Optional<Tensor> constant(String value) {
         return stored(value)
                 .filter(i -> i.hasData()
-                        && DataType.ofCode(i.typeCode()).filter(t -> t != DataType.STRING).isPresent())
+                        && DataType.ofCode(i.typeCode())
+                                .filter(t -> t != DataType.STRING)
+                                .isPresent())
                 .map(Initializer::tensor);
     }
 
     /// The number behind `value`, if it is a float constant of one element that adds no axis by broadcasting.
     OptionalDouble scalar(String value) {
-        return constant(value).filter(t -> Numbers.isFloat(t.type())).isPresent() ? number(value) : OptionalDouble.empty();
+        return constant(value).filter(t -> Numbers.isFloat(t.type())).isPresent()
+                ? number(value)
+                : OptionalDouble.empty();
     }
 
     /// As [#scalar], of whole numbers too.
@@ -113,9 +117,8 @@ final class View {
     Optional<List<Dim>> dims(String value) {
         Optional<Shape> shape = graph.shape(value);
         if (shape.isPresent()) {
-            return shape.map(s -> Arrays.stream(s.dims())
-                    .<Dim>mapToObj(Dim.Known::new)
-                    .toList());
+            return shape.map(
+                    s -> Arrays.stream(s.dims()).<Dim>mapToObj(Dim.Known::new).toList());
         }
         return graph.valueInfo(value)
                 .flatMap(v -> v.tensorType())

@@ -17,8 +17,35 @@ import java.util.zip.ZipInputStream;
 
 /// The cases of ONNX's backend tests: a model and the inputs of its first data set.
 record BackendCases(List<Case> cases) {
+    /// The newest IR version that this ONNX Runtime reads; younger cases are stamped with it, in every run alike.
+    private static final long NEWEST_IR = 13;
+
     /// @param inputs serialized TensorProtos (or SequenceProtos, OptionalProtos) in the order of the graph's inputs
-    record Case(String name, byte[] model, List<byte[]> inputs) {}
+    /// @param outputs what the case expects, likewise
+    record Case(String name, byte[] model, List<byte[]> inputs, List<byte[]> outputs) {}
+
+    /// `model` as ONNX Runtime can be asked to run it: stamped with an IR version it reads, and the inputs named in
+    /// `constants` made constants of the graph, since its Java interface cannot feed their types.
+    static byte[] runnable(byte[] model, Map<String, byte[]> constants) throws IOException {
+        OnnxMl.ModelProto proto = OnnxMl.ModelProto.parseFrom(model);
+        if (proto.getIrVersion() <= NEWEST_IR && constants.isEmpty()) {
+            return model;
+        }
+        OnnxMl.ModelProto.Builder changed = proto.toBuilder();
+        changed.setIrVersion(Math.min(NEWEST_IR, proto.getIrVersion()));
+        for (Map.Entry<String, byte[]> constant : constants.entrySet()) {
+            OnnxMl.GraphProto.Builder graph = changed.getGraphBuilder();
+            for (int i = 0; i < graph.getInputCount(); i++) {
+                if (graph.getInput(i).getName().equals(constant.getKey())) {
+                    graph.removeInput(i);
+                    break;
+                }
+            }
+            graph.addInitializer(OnnxMl.TensorProto.parseFrom(constant.getValue()).toBuilder()
+                    .setName(constant.getKey()));
+        }
+        return changed.build().toByteArray();
+    }
 
     static BackendCases read(Path archive) throws IOException {
         Map<String, byte[]> files = new TreeMap<>();
@@ -33,19 +60,24 @@ record BackendCases(List<Case> cases) {
                 continue;
             }
             String folder = file.getKey().replaceAll("/[^/]*$", "");
-            String name = file.getKey().endsWith("/model.onnx") ? folder : file.getKey().replace(".onnx", "");
-            List<byte[]> inputs = new ArrayList<>();
-            for (int i = 0; ; i++) {
-                byte[] input = files.get(folder + "/0/input_" + i + ".pb");
-                input = input == null ? files.get(folder + "/test_data_set_0/input_" + i + ".pb") : input;
-                if (input == null || name.startsWith("light/")) {
-                    break;
-                }
-                inputs.add(input);
-            }
-            cases.add(new Case(name, file.getValue(), inputs));
+            String name = file.getKey().endsWith("/model.onnx")
+                    ? folder
+                    : file.getKey().replace(".onnx", "");
+            cases.add(new Case(name, file.getValue(), protos(files, folder, "input"), protos(files, folder, "output")));
         }
         return new BackendCases(cases);
+    }
+
+    private static List<byte[]> protos(Map<String, byte[]> files, String folder, String role) {
+        List<byte[]> found = new ArrayList<>();
+        for (int i = 0; ; i++) {
+            byte[] one = files.get("%s/0/%s_%d.pb".formatted(folder, role, i));
+            one = one == null ? files.get("%s/test_data_set_0/%s_%d.pb".formatted(folder, role, i)) : one;
+            if (one == null) {
+                return found;
+            }
+            found.add(one);
+        }
     }
 
     /// A serialized TensorProto, read by Nibble's own reader inside a model made for it.

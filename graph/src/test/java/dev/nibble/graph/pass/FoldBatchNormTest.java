@@ -38,7 +38,10 @@ class FoldBatchNormTest {
     @ParameterizedTest
     @CsvSource({"1,true", "1,false", "2,true", "4,false"})
     void foldsIntoConvBefore(int group, boolean bias) {
-        Graphs graph = new Graphs().input("x", 2, 4, 5, 5).weight("w", 8, 4 / group, 3, 3).weight("b", 8);
+        Graphs graph = new Graphs()
+                .input("x", 2, 4, 5, 5)
+                .weight("w", 8, 4 / group, 3, 3)
+                .weight("b", 8);
         graph.node(
                 "c",
                 "Conv",
@@ -53,7 +56,8 @@ class FoldBatchNormTest {
     void foldsIntoConvTransposeBefore(int group) {
         Graphs graph = new Graphs().input("x", 2, 4, 5, 5).weight("w", 4, 6 / group, 3, 3);
         graph.node("c", "ConvTranspose", "x w", Attribute.of("group", group));
-        assertEquals("ConvTranspose", ops(fold(norm(graph, "y", "c", 6).output("y").build(13))));
+        assertEquals(
+                "ConvTranspose", ops(fold(norm(graph, "y", "c", 6).output("y").build(13))));
     }
 
     @ParameterizedTest

@@ -41,11 +41,7 @@ final class Graphs {
     Graphs node(String output, String op, String inputs, Attribute... attributes) {
         List<String> names = inputs.isEmpty() ? List.of() : List.of(inputs.split(" "));
         nodes.add(Node.of(
-                output,
-                op,
-                names.stream().map(n -> n.equals("-") ? "" : n).toList(),
-                List.of(output),
-                attributes));
+                output, op, names.stream().map(n -> n.equals("-") ? "" : n).toList(), List.of(output), attributes));
         return this;
     }
 
@@ -81,7 +77,8 @@ final class Graphs {
     }
 
     Model build(long opset) {
-        return Model.of(Math.max(4, RaiseOpset.irFor(opset)), opset, Graph.of("test", nodes, initializers, inputs, outputs));
+        return Model.of(
+                Math.max(4, RaiseOpset.irFor(opset)), opset, Graph.of("test", nodes, initializers, inputs, outputs));
     }
 
     /// Operator types in order, separated by spaces.

@@ -37,8 +37,7 @@ final class TestExecutor implements Executor {
         for (String fetch : fetches) {
             outputs.add(model.graph().valueInfo(fetch).orElse(new ValueInfo(fetch, new ValueType.Unstated())));
         }
-        byte[] bytes = ModelWriter.toBytes(
-                model.withGraph(model.graph().edit(e -> e.setOutputs(outputs))));
+        byte[] bytes = ModelWriter.toBytes(model.withGraph(model.graph().edit(e -> e.setOutputs(outputs))));
         try (OrtSession.SessionOptions settings = new OrtSession.SessionOptions()) {
             settings.setIntraOpNumThreads(1);
             settings.setSessionLogLevel(OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL);
@@ -64,7 +63,8 @@ final class TestExecutor implements Executor {
                 Map<String, Tensor> outputs = new LinkedHashMap<>();
                 try (OrtSession.Result result = session.run(feeds, new java.util.LinkedHashSet<>(fetches))) {
                     for (String fetch : fetches) {
-                        outputs.put(fetch, fromOrt((OnnxTensor) result.get(fetch).orElseThrow()));
+                        outputs.put(
+                                fetch, fromOrt((OnnxTensor) result.get(fetch).orElseThrow()));
                     }
                 }
                 return outputs;
@@ -86,7 +86,8 @@ final class TestExecutor implements Executor {
     }
 
     static OnnxTensor toOrt(Tensor tensor) throws OrtException {
-        ByteBuffer buffer = ByteBuffer.allocateDirect(Math.toIntExact(tensor.data().byteSize()))
+        ByteBuffer buffer = ByteBuffer.allocateDirect(
+                        Math.toIntExact(tensor.data().byteSize()))
                 .order(ByteOrder.nativeOrder());
         MemorySegment.copy(tensor.data(), 0, MemorySegment.ofBuffer(buffer), 0, buffer.capacity());
         long[] shape = tensor.shape().dims();
@@ -124,7 +125,8 @@ final class TestExecutor implements Executor {
             if (raw == null) {
                 throw new NibbleException("no bytes of " + type, "");
             }
-            MemorySegment.copy(MemorySegment.ofBuffer(raw), ValueLayout.JAVA_BYTE, 0, own, ValueLayout.JAVA_BYTE, 0, bytes);
+            MemorySegment.copy(
+                    MemorySegment.ofBuffer(raw), ValueLayout.JAVA_BYTE, 0, own, ValueLayout.JAVA_BYTE, 0, bytes);
         }
         return new Tensor(type, shape, own);
     }
