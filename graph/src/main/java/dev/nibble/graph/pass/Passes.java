@@ -35,8 +35,7 @@ public final class Passes {
         List<Pass> all = all(executor, newestOpset);
         List<String> wanted = new ArrayList<>(
                 Arrays.stream(names.split(",", -1)).map(String::strip).toList());
-        List<Pass> chosen =
-                all.stream().filter(p -> wanted.contains(p.name())).toList();
+        List<Pass> chosen = all.stream().filter(p -> wanted.contains(p.name())).toList();
         wanted.removeAll(chosen.stream().map(Pass::name).toList());
         if (!wanted.isEmpty()) {
             throw new NibbleException(

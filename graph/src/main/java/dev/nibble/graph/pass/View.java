@@ -46,7 +46,9 @@ final class View {
     Optional<Tensor> constant(String value) {
         return stored(value)
                 .filter(i -> i.hasData()
-                        && DataType.ofCode(i.typeCode()).filter(t -> t != DataType.STRING).isPresent())
+                        && DataType.ofCode(i.typeCode())
+                                .filter(t -> t != DataType.STRING)
+                                .isPresent())
                 .map(Initializer::tensor);
     }
 
@@ -108,9 +110,8 @@ final class View {
     Optional<List<Dim>> dims(String value) {
         Optional<Shape> shape = graph.shape(value);
         if (shape.isPresent()) {
-            return shape.map(s -> Arrays.stream(s.dims())
-                    .<Dim>mapToObj(Dim.Known::new)
-                    .toList());
+            return shape.map(
+                    s -> Arrays.stream(s.dims()).<Dim>mapToObj(Dim.Known::new).toList());
         }
         return graph.valueInfo(value)
                 .flatMap(v -> v.tensorType())
