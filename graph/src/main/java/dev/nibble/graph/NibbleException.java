@@ -1,5 +1,7 @@
 package dev.nibble.graph;
 
+import java.util.Objects;
+
 /// What a user is told when something cannot be done: what, where (file, node, tensor), and the next thing to
 /// try.
 ///
@@ -18,6 +20,12 @@ public class NibbleException extends RuntimeException {
     public NibbleException(String message, String hint, Throwable cause) {
         super(message, cause);
         this.hint = hint;
+    }
+
+    /// What went wrong and where.
+    @Override
+    public String getMessage() {
+        return Objects.requireNonNullElse(super.getMessage(), "");
     }
 
     /// The next thing to do.

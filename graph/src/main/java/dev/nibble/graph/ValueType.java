@@ -38,6 +38,8 @@ public sealed interface ValueType {
         }
 
         /// The shape, if every dimension is known.
+        ///
+        /// @throws NibbleException where a dimension is negative or their product does not fit
         public Optional<Shape> shape() {
             if (dims == null) {
                 return Optional.empty();
@@ -49,7 +51,14 @@ public sealed interface ValueType {
                 }
                 sizes[i] = size;
             }
-            return Optional.of(Shape.of(sizes));
+            try {
+                return Optional.of(Shape.of(sizes));
+            } catch (IllegalArgumentException e) {
+                throw new NibbleException(
+                        "a value is declared as " + this + ", which no tensor can have",
+                        "the file is damaged; export it again",
+                        e);
+            }
         }
 
         /// `float[1×3×N×?]`.

@@ -30,6 +30,10 @@ public final class Observer {
     private long pending;
     private long count;
     private Extremes extremes = Extremes.NONE;
+    private int minBits;
+    private int maxBits;
+    private long atMin;
+    private long atMax;
     private Histogram drained = Histogram.EMPTY;
     private Optional<Observation.NonFinite> nonFinite = Optional.empty();
 
@@ -76,8 +80,20 @@ public final class Observer {
             return;
         }
         count += to - from;
-        extremes = extremes.merge(here);
+        widen(extremes.merge(here));
         bin(floats, from, to, sample);
+    }
+
+    private void widen(Extremes wider) {
+        if (wider.minKey() != extremes.minKey()) {
+            minBits = Extremes.key(wider.minKey());
+            atMin = 0;
+        }
+        if (wider.maxKey() != extremes.maxKey()) {
+            maxBits = Extremes.key(wider.maxKey());
+            atMax = 0;
+        }
+        extremes = wider;
     }
 
     void observe(float[] values) {
@@ -115,6 +131,12 @@ public final class Observer {
             page = open(index >>> 10);
         }
         page[index & (Bins.PAGE - 1)]++;
+        if (bits == minBits) {
+            atMin++;
+        }
+        if (bits == maxBits) {
+            atMax++;
+        }
     }
 
     /// A page of its own, or the page that all tiny values share.
@@ -140,9 +162,12 @@ public final class Observer {
             }
             pages[p] = null;
         }
-        drained = drained.merge(Histogram.of(count, extremes, settled, takeAll(tinyPositive), takeAll(tinyNegative)));
+        drained = drained.merge(
+                Histogram.of(count, extremes, atMin, atMax, settled, takeAll(tinyPositive), takeAll(tinyNegative)));
         count = 0;
         pending = 0;
+        atMin = 0;
+        atMax = 0;
     }
 
     private static long takeAll(int[] page) {
