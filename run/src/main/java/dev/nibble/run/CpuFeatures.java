@@ -69,8 +69,9 @@ public record CpuFeatures(String architecture, String model, Set<String> flags) 
     /// What to tell a user whose W8A8 model was run here; empty where there is nothing to tell.
     public Optional<String> caution() {
         return saturatesU8S8()
-                ? Optional.of("this processor has no VNNI: ONNX Runtime's u8×s8 kernels saturate at 16 bits, so results "
-                        + "with graph optimization may be worse here than on the device")
+                ? Optional.of(
+                        "this processor has no VNNI: ONNX Runtime's u8×s8 kernels saturate at 16 bits, so results "
+                                + "with graph optimization may be worse here than on the device")
                 : Optional.empty();
     }
 

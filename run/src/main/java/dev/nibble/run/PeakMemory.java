@@ -41,7 +41,8 @@ public record PeakMemory(long bytes, boolean resident) {
             List<String> lines = Files.readAllLines(STATUS);
             for (String line : lines) {
                 if (line.startsWith(name)) {
-                    String number = line.substring(name.length()).replace("kB", "").strip();
+                    String number =
+                            line.substring(name.length()).replace("kB", "").strip();
                     return Long.parseLong(number) * 1024;
                 }
             }

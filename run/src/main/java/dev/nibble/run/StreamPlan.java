@@ -22,9 +22,8 @@ public record StreamPlan(int workers, int threadsEach, int batch, long bytesPerS
 
     public StreamPlan {
         if (workers < 1 || threadsEach < 1 || batch < 1) {
-            throw new IllegalArgumentException(
-                    "workers, threads and batch must be at least 1, but were %d, %d, %d"
-                            .formatted(workers, threadsEach, batch));
+            throw new IllegalArgumentException("workers, threads and batch must be at least 1, but were %d, %d, %d"
+                    .formatted(workers, threadsEach, batch));
         }
     }
 

@@ -87,10 +87,8 @@ public final class StreamedRun {
         for (int w = 1; w < sessions.size(); w++) {
             Executor.Session session = sessions.get(w);
             TensorConsumer consumer = consumers.get(w);
-            threads.add(Thread.ofPlatform()
-                    .daemon()
-                    .name("nibble-run-" + w)
-                    .start(() -> guarded(session, consumer, true)));
+            threads.add(
+                    Thread.ofPlatform().daemon().name("nibble-run-" + w).start(() -> guarded(session, consumer, true)));
         }
         guarded(sessions.getFirst(), consumers.getFirst(), sessions.size() > 1);
         boolean interrupted = false;
