@@ -31,10 +31,10 @@ class KernelProfileTest {
         assertTrue(!fused.containsKey("Relu"), fused.toString());
     }
 
-    /// ResNet-8, quantized W8A8 by ONNX Runtime's own quantizer.
+    /// ResNet-8 of nine convolutions, quantized W8A8 with unsigned activations.
     @Test
     void seesIntegerKernelsOfAQdqModel() {
-        Model model = ModelReader.read(SharedFiles.path("interop/ort/resnet8_qdq_pc_minmax.onnx"));
+        Model model = ModelReader.read(SharedFiles.path("interop/aimet/w8a8_pc_minmax.qdq.onnx"));
         String input = model.graph().feeds().getFirst().name();
         Shape declared = model.graph()
                 .feeds()
@@ -44,9 +44,8 @@ class KernelProfileTest {
                 .orElse(Shape.of(1, 3, 32, 32));
         Map<String, Tensor> x = Map.of(input, OrtExecutorTest.random(1, declared.dims()));
         KernelProfile optimized = executor.profile(model, x, new Options(1, Optimization.DEFAULT));
-        assertTrue(
-                optimized.counts().getOrDefault("QLinearConv", 0) > 0,
-                optimized.counts().toString());
+        assertEquals(
+                9, optimized.counts().get("QLinearConv"), optimized.counts().toString());
         assertTrue(!optimized.counts().containsKey("Conv"), optimized.counts().toString());
         assertEquals("CPUExecutionProvider", optimized.kernels().getFirst().provider());
         KernelProfile plain = executor.profile(model, x, new Options(1, Optimization.OFF));
