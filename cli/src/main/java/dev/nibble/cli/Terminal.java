@@ -1,6 +1,5 @@
 package dev.nibble.cli;
 
-import java.io.Console;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintStream;
@@ -33,8 +32,7 @@ public record Terminal(
     /// `-Dnibble.terminal=out,err`; without that, both are taken for what the console is.
     static Terminal ofProcess() {
         String told = System.getProperty("nibble.terminal");
-        Console watched = System.console();
-        boolean console = watched != null && watched.isTerminal();
+        boolean console = told == null && System.console() instanceof java.io.Console device && device.isTerminal();
         return new Terminal(
                 stream(FileDescriptor.out),
                 stream(FileDescriptor.err),

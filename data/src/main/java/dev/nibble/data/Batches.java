@@ -119,7 +119,7 @@ public final class Batches implements Iterator<Batch>, AutoCloseable {
         int filled = 0;
         for (long index = 0; index < set.size() && !closed; index++) {
             assembler.prepare(index, allowNonFinite);
-            if (slot != null && (filled == rows || !assembler.fits(fits))) {
+            if (slot != null && !assembler.fits(fits)) {
                 ready.put(batch(slot, fits, index - filled, filled));
                 slot = null;
             }
@@ -134,6 +134,10 @@ public final class Batches implements Iterator<Batch>, AutoCloseable {
                 doctor.look(set, index, assembler.outcomes(), slot.memory, filled);
             }
             filled++;
+            if (filled == rows) {
+                ready.put(batch(slot, fits, index + 1 - filled, filled));
+                slot = null;
+            }
         }
         if (slot != null && !closed) {
             ready.put(batch(slot, fits, set.size() - filled, filled));

@@ -77,7 +77,8 @@ public final class DataSet implements AutoCloseable {
 
     private static @Nullable Labels labels(Samples samples, DataOptions options, Arena arena) {
         Path path = options.labels();
-        boolean fromSamples = path == null || samples instanceof PictureSamples && samples.labels() >= 0;
+        // A table that names pictures was read with them, and gave them their order.
+        boolean fromSamples = path == null || samples instanceof PictureSamples && Formats.isTable(path);
         Labels labels = !fromSamples && path != null
                 ? Labels.open(path, options.labelColumn(), arena)
                 : samples.labels() < 0

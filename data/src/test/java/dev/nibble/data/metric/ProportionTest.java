@@ -74,6 +74,18 @@ class ProportionTest {
         }
     }
 
+    /// Newcombe, Statistics in Medicine 17:2635 (1998), table II, method 10: 36, 12, 2, 0 give 0.0569 to 0.3404. For the
+    /// airway example, Fagerland, Lydersen and Laake (Statistics in Medicine 33:2850, 2014) give −0.507 to −0.026.
+    @Test
+    void pairedIntervalsAsPublished() {
+        Interval interval = Proportion.pairedDifference(36, 2, 12, 0);
+        assertEquals(0.0569, interval.low(), PRINTED);
+        assertEquals(0.3404, interval.high(), PRINTED);
+        Interval airway = Proportion.pairedDifference(1, 7, 1, 12);
+        assertEquals(-0.507, airway.low(), 0.0006);
+        assertEquals(-0.026, airway.high(), 0.0006);
+    }
+
     /// 95 % is what is promised; Newcombe's interval keeps to it on average over such tables.
     @Test
     void pairedIntervalsCoverTheTruth() {

@@ -22,8 +22,20 @@ final class ConstantArithmetic {
             return Optional.empty();
         }
         return switch (node.opType()) {
-            case "Add", "Sub", "Mul", "Div", "Min", "Max", "Mod", "Equal", "Greater", "Less", "GreaterOrEqual",
-                    "LessOrEqual", "And", "Or" ->
+            case "Add",
+                    "Sub",
+                    "Mul",
+                    "Div",
+                    "Min",
+                    "Max",
+                    "Mod",
+                    "Equal",
+                    "Greater",
+                    "Less",
+                    "GreaterOrEqual",
+                    "LessOrEqual",
+                    "And",
+                    "Or" ->
                 b == null || inputs.size() != 2 || a.type() != b.type() || node.intAttribute("fmod", 0) != 0
                         ? Optional.empty()
                         : binary(node.opType(), a, b);
@@ -75,11 +87,10 @@ final class ConstantArithmetic {
         }
         Shape shape = broadcast.get();
         int count = (int) shape.elements();
-        boolean compares =
-                switch (op) {
-                    case "Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual", "And", "Or" -> true;
-                    default -> false;
-                };
+        boolean compares = switch (op) {
+            case "Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual", "And", "Or" -> true;
+            default -> false;
+        };
         if (Numbers.isFloat(a.type())) {
             double[] values = new double[count];
             for (int i = 0; i < count; i++) {
@@ -100,7 +111,9 @@ final class ConstantArithmetic {
                     default -> Double.NaN;
                 };
             }
-            return op.equals("Mod") ? Optional.empty() : Optional.of(Numbers.tensor(compares ? DataType.BOOL : a.type(), shape, values));
+            return op.equals("Mod")
+                    ? Optional.empty()
+                    : Optional.of(Numbers.tensor(compares ? DataType.BOOL : a.type(), shape, values));
         }
         long[] values = new long[count];
         for (int i = 0; i < count; i++) {
@@ -131,8 +144,7 @@ final class ConstantArithmetic {
     }
 
     private static Optional<Tensor> where(Tensor condition, Tensor yes, Tensor no) {
-        Optional<Shape> broadcast =
-                broadcast(condition.shape(), yes.shape()).flatMap(s -> broadcast(s, no.shape()));
+        Optional<Shape> broadcast = broadcast(condition.shape(), yes.shape()).flatMap(s -> broadcast(s, no.shape()));
         if (broadcast.isEmpty()) {
             return Optional.empty();
         }

@@ -24,8 +24,7 @@ final class ConstantRun {
     ///
     /// @param known results that are no constants of the graph; null where `nodes` make them
     /// @throws dev.nibble.graph.NibbleException where the executor cannot
-    static Map<String, Tensor> of(
-            View view, List<Node> nodes, Map<String, @Nullable Tensor> known, Executor executor) {
+    static Map<String, Tensor> of(View view, List<Node> nodes, Map<String, @Nullable Tensor> known, Executor executor) {
         Set<String> made = new LinkedHashSet<>();
         nodes.forEach(n -> made.addAll(n.outputs()));
         made.remove("");
@@ -49,8 +48,10 @@ final class ConstantRun {
         Graph graph = Graph.of("constants", nodes, new ArrayList<>(constants.values()), List.of(), outputs);
         Executor.Options options = new Executor.Options(1, Executor.Optimization.OFF);
         Map<String, Tensor> results = new HashMap<>();
-        try (Executor.Session session =
-                executor.open(view.model.withGraph(graph).withIrVersion(Math.max(4, view.model.irVersion())), List.copyOf(made), options)) {
+        try (Executor.Session session = executor.open(
+                view.model.withGraph(graph).withIrVersion(Math.max(4, view.model.irVersion())),
+                List.copyOf(made),
+                options)) {
             session.run(Map.of()).forEach((name, tensor) -> results.put(name, tensor.copy()));
         }
         return results;

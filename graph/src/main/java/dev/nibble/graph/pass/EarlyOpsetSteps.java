@@ -57,9 +57,8 @@ final class EarlyOpsetSteps {
                 yield List.of(
                         type.isEmpty()
                                 ? changed
-                                : changed.withAttribute(Attribute.of(
-                                        "to",
-                                        (long) RaiseOpset.typeNamed(node, 6, type).code())));
+                                : changed.withAttribute(Attribute.of("to", (long)
+                                        RaiseOpset.typeNamed(node, 6, type).code())));
             }
             case "Tile" -> throw RaiseOpset.refused(node, 6, "its older form, tiles and axis, has no counterpart");
             default -> List.of(changed);
@@ -87,7 +86,10 @@ final class EarlyOpsetSteps {
                 Attribute scales = new Attribute(
                         "scales",
                         new Attribute.Value.OfFloats(List.of(
-                                1f, 1f, node.floatAttribute("height_scale", 1), node.floatAttribute("width_scale", 1))));
+                                1f,
+                                1f,
+                                node.floatAttribute("height_scale", 1),
+                                node.floatAttribute("width_scale", 1))));
                 yield List.of(OpsetSteps.without(node.withAttribute(scales), "height_scale", "width_scale"));
             }
             default -> List.of(node);
@@ -100,7 +102,9 @@ final class EarlyOpsetSteps {
         if (node.intAttribute("broadcast", 0) == 0 || node.attribute("axis").isEmpty()) {
             return List.of(plain);
         }
-        if (scope.shape(node.input(1)).filter(s -> s.elements() == 1 && s.rank() <= 1).isPresent()) {
+        if (scope.shape(node.input(1))
+                .filter(s -> s.elements() == 1 && s.rank() <= 1)
+                .isPresent()) {
             return List.of(plain);
         }
         OptionalInt large = scope.rank(node.input(0));
@@ -136,7 +140,8 @@ final class EarlyOpsetSteps {
                         "Unsqueeze",
                         List.of(node.input(1)),
                         List.of(wide),
-                        Attribute.ofInts("axes", LongStream.range(rank, rank + count).toArray())),
+                        Attribute.ofInts(
+                                "axes", LongStream.range(rank, rank + count).toArray())),
                 node.withInput(1, wide));
     }
 
@@ -159,11 +164,12 @@ final class EarlyOpsetSteps {
                 for (int i = 0; i < values.length; i++) {
                     values[i] = scales.get(i);
                 }
-                yield List.of(
-                        node.withInput(1, scope.constant(node, "scales", Tensor.of(Shape.of(values.length), values)))
-                                .withoutAttribute("scales"));
+                yield List.of(node.withInput(
+                                1, scope.constant(node, "scales", Tensor.of(Shape.of(values.length), values)))
+                        .withoutAttribute("scales"));
             }
-            case "Scan" -> throw RaiseOpset.refused(node, 9, "its older form, with lengths and a batch, has no counterpart");
+            case "Scan" ->
+                throw RaiseOpset.refused(node, 9, "its older form, with lengths and a batch, has no counterpart");
             default -> List.of(node);
         };
     }

@@ -1,6 +1,5 @@
 package dev.nibble.graph.pass;
 
-import dev.nibble.graph.Attribute;
 import dev.nibble.graph.Carried;
 import dev.nibble.graph.DataType;
 import dev.nibble.graph.Graph;
@@ -130,7 +129,8 @@ public final class FoldBatchNorm implements Pass {
             return weights;
         }
         Shape weight = view.constant(linear.input(1)).orElseThrow().shape();
-        if (linear.is("MatMul") && (weight.rank() != 2 || view.rank(linear.input(0)).orElse(0) != 2)) {
+        if (linear.is("MatMul")
+                && (weight.rank() != 2 || view.rank(linear.input(0)).orElse(0) != 2)) {
             return Optional.of("%s is not known to be of rank 2".formatted(linear));
         }
         if (outputs(linear, weight) != affine.scale().length) {
@@ -149,8 +149,8 @@ public final class FoldBatchNorm implements Pass {
     private static Optional<String> obstacleInWeights(View view, Node linear) {
         String weight = linear.input(1);
         if (view.overridable(weight)) {
-            return Optional.of("weight '%s' of %s is also a graph input, so a caller may replace it"
-                    .formatted(weight, linear));
+            return Optional.of(
+                    "weight '%s' of %s is also a graph input, so a caller may replace it".formatted(weight, linear));
         }
         Optional<Tensor> constant = view.constant(weight);
         if (constant.isEmpty()) {
@@ -245,7 +245,9 @@ public final class FoldBatchNorm implements Pass {
         if (view.graph.isOutput(output)) {
             return Optional.of("its output is a graph output");
         }
-        if (readers.size() != 1 || !readers.getFirst().is("Conv") || !readers.getFirst().input(0).equals(output)) {
+        if (readers.size() != 1
+                || !readers.getFirst().is("Conv")
+                || !readers.getFirst().input(0).equals(output)) {
             return Optional.of(
                     readers.size() == 1
                             ? "what comes after it is " + readers.getFirst()
@@ -309,5 +311,4 @@ public final class FoldBatchNorm implements Pass {
     static String putBias(dev.nibble.graph.GraphEdit edit, View view, Node node, DataType type, double[] bias) {
         return putWeight(edit, view, node, 2, Numbers.tensor(type, Shape.of(bias.length), bias));
     }
-
 }

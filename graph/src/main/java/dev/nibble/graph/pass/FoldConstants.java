@@ -107,11 +107,15 @@ public final class FoldConstants implements Pass {
         }
 
         private void visit(Node node) {
-            if (!node.isStandard() || node.outputs().stream().allMatch(String::isEmpty)) {
+            // An Identity of a constant is another name for it, not a copy: RemoveIdentity sees to it.
+            if (!node.isStandard()
+                    || node.is("Identity")
+                    || node.outputs().stream().allMatch(String::isEmpty)) {
                 return;
             }
             if (node.is("Constant")) {
-                if (!graph.isOutput(node.output(0)) && graph.constant(node.output(0)).isPresent()) {
+                if (!graph.isOutput(node.output(0))
+                        && graph.constant(node.output(0)).isPresent()) {
                     constants.add(node);
                 }
                 return;
@@ -158,15 +162,21 @@ public final class FoldConstants implements Pass {
         private boolean trains(Node node) {
             return node.is("Dropout")
                     && node.hasInput(2)
-                    && view.constant(node.input(2)).filter(t -> t.elements() == 1 && t.longAt(0) == 0).isEmpty();
+                    && view.constant(node.input(2))
+                            .filter(t -> t.elements() == 1 && t.longAt(0) == 0)
+                            .isEmpty();
         }
 
         private boolean isKnown(String value) {
-            return value.isEmpty() || computed.containsKey(value) || view.constant(value).isPresent();
+            return value.isEmpty()
+                    || computed.containsKey(value)
+                    || view.constant(value).isPresent();
         }
 
         private @Nullable Tensor value(String name) {
-            return computed.containsKey(name) ? computed.get(name) : view.constant(name).orElse(null);
+            return computed.containsKey(name)
+                    ? computed.get(name)
+                    : view.constant(name).orElse(null);
         }
 
         private boolean growsBeyond(Node node) {
@@ -201,7 +211,10 @@ public final class FoldConstants implements Pass {
                     try {
                         computed.putAll(ConstantRun.of(view, List.of(node), computed, executor));
                     } catch (NibbleException one) {
-                        findings.skipped(node, "its inputs are constant, but computing it failed: %s", String.valueOf(one.getMessage()));
+                        findings.skipped(
+                                node,
+                                "its inputs are constant, but computing it failed: %s",
+                                String.valueOf(one.getMessage()));
                     }
                 }
             }

@@ -86,13 +86,12 @@ public final class FuseConvBias implements Pass {
     }
 
     private static dev.nibble.graph.Graph fused(View view, Node conv, Node add, Tensor constant) {
-        double[] bias = new double[(int)
-                channels(conv, view.stored(conv.input(1)).orElseThrow().shape())];
+        double[] bias = new double
+                [(int) channels(conv, view.stored(conv.input(1)).orElseThrow().shape())];
         double[] added = Numbers.doubles(constant);
         Optional<Tensor> given = conv.hasInput(2) ? view.constant(conv.input(2)) : Optional.empty();
         for (int i = 0; i < bias.length; i++) {
-            bias[i] = added[added.length == 1 ? 0 : i]
-                    + (given.isPresent() ? Numbers.at(given.get(), i) : 0);
+            bias[i] = added[added.length == 1 ? 0 : i] + (given.isPresent() ? Numbers.at(given.get(), i) : 0);
         }
         return view.graph.edit(e -> e.remove(add)
                 .replace(

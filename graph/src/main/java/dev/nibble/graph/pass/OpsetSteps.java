@@ -50,15 +50,19 @@ final class OpsetSteps {
                         ? List.of(node.withInput(
                                         1,
                                         scope.constant(
-                                                node, "ratio", Tensor.of(Shape.SCALAR, node.floatAttribute("ratio", 0.5f))))
+                                                node,
+                                                "ratio",
+                                                Tensor.of(Shape.SCALAR, node.floatAttribute("ratio", 0.5f))))
                                 .withoutAttribute("ratio"))
                         : List.of(node);
             case 13 -> toThirteen(node, scope);
             case 14 -> toFourteen(node);
             case 16 ->
-                node.is("RoiAlign") && node.attribute("coordinate_transformation_mode").isEmpty()
-                        ? List.of(node.withAttribute(
-                                Attribute.of("coordinate_transformation_mode", "output_half_pixel")))
+                node.is("RoiAlign")
+                                && node.attribute("coordinate_transformation_mode")
+                                        .isEmpty()
+                        ? List.of(
+                                node.withAttribute(Attribute.of("coordinate_transformation_mode", "output_half_pixel")))
                         : List.of(node);
             case 18 -> toEighteen(node, scope);
             case 20 -> toTwenty(node, scope);
@@ -89,8 +93,7 @@ final class OpsetSteps {
                 }
                 yield List.of(without(changed, "starts", "ends", "axes"));
             }
-            case "TopK" ->
-                List.of(without(node.withInput(1, scope.longs(node, "k", node.intAttribute("k", 1))), "k"));
+            case "TopK" -> List.of(without(node.withInput(1, scope.longs(node, "k", node.intAttribute("k", 1))), "k"));
             case "Dropout" -> dropoutMask(node, scope);
             default -> List.of(node);
         };
@@ -151,7 +154,9 @@ final class OpsetSteps {
     /// it shrinks.
     private static Node resize(Node node, OpsetScope scope) {
         Node changed = node.withInputs(List.of(
-                        node.input(0), scope.constant(node, "roi", Tensor.of(Shape.of(0), new float[0])), node.input(1)))
+                        node.input(0),
+                        scope.constant(node, "roi", Tensor.of(Shape.of(0), new float[0])),
+                        node.input(1)))
                 .withAttribute(Attribute.of("coordinate_transformation_mode", "asymmetric"));
         if (!node.stringAttribute("mode", "nearest").equals("nearest")) {
             return changed;
@@ -203,7 +208,9 @@ final class OpsetSteps {
         if (rank.isPresent()) {
             int at = (int) (axis < 0 ? axis + rank.getAsInt() : axis);
             boolean last = at == rank.getAsInt() - 1;
-            if (last || shape.isPresent() && shape.get().product(Math.min(at + 1, rank.getAsInt()), rank.getAsInt()) == 1) {
+            if (last
+                    || shape.isPresent()
+                            && shape.get().product(Math.min(at + 1, rank.getAsInt()), rank.getAsInt()) == 1) {
                 return List.of(node.withAttribute(Attribute.of("axis", last ? -1L : at)));
             }
         } else if (axis == -1) {
@@ -229,7 +236,8 @@ final class OpsetSteps {
     }
 
     private static List<Node> toFourteen(Node node) {
-        if (node.is("BatchNormalization") && node.outputs().stream().filter(o -> !o.isEmpty()).count() > 1) {
+        if (node.is("BatchNormalization")
+                && node.outputs().stream().filter(o -> !o.isEmpty()).count() > 1) {
             throw RaiseOpset.refused(node, 14, "it is in training mode");
         }
         return List.of(node);
@@ -237,13 +245,20 @@ final class OpsetSteps {
 
     private static List<Node> toEighteen(Node node, OpsetScope scope) {
         return switch (node.opType()) {
-            case "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceLogSum",
-                    "ReduceLogSumExp", "ReduceSumSquare" ->
-                List.of(moved(node, "axes", 1, scope));
+            case "ReduceMax",
+                    "ReduceMean",
+                    "ReduceMin",
+                    "ReduceProd",
+                    "ReduceL1",
+                    "ReduceL2",
+                    "ReduceLogSum",
+                    "ReduceLogSumExp",
+                    "ReduceSumSquare" -> List.of(moved(node, "axes", 1, scope));
             case "Split" ->
                 node.hasInput(1) || node.attribute("num_outputs").isPresent()
                         ? List.of(node)
-                        : List.of(node.withAttribute(Attribute.of("num_outputs", (long) node.outputs().size())));
+                        : List.of(node.withAttribute(Attribute.of(
+                                "num_outputs", (long) node.outputs().size())));
             default -> List.of(node);
         };
     }
@@ -258,9 +273,7 @@ final class OpsetSteps {
                 };
             case "DFT" ->
                 List.of(node.withInput(
-                                2,
-                                scope.constant(
-                                        node, "axis", Tensor.of(Shape.SCALAR, node.intAttribute("axis", 1))))
+                                2, scope.constant(node, "axis", Tensor.of(Shape.SCALAR, node.intAttribute("axis", 1))))
                         .withoutAttribute("axis"));
             default -> List.of(node);
         };

@@ -1,6 +1,7 @@
 package dev.nibble.graph.pass;
 
 import dev.nibble.graph.Executor;
+import dev.nibble.graph.Nearest;
 import dev.nibble.graph.NibbleException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -20,8 +21,16 @@ public final class Passes {
                 new FoldConstants(executor),
                 new RemoveIdentity(),
                 new RemoveDeadNodes(),
-                new FoldBatchNorm(),
-                new FuseConvBias());
+                new FuseClip(newestOpset),
+                new FuseHardSwish(newestOpset),
+                new FuseHardSigmoid(newestOpset),
+                new FuseGelu(newestOpset),
+                new FuseMish(newestOpset),
+                new FuseSwish(newestOpset),
+                new FuseLayerNorm(newestOpset),
+                new FuseRmsNorm(newestOpset),
+                new FuseConvBias(),
+                new FoldBatchNorm());
     }
 
     /// The passes that `--passes` names, in the order of [#all], or none for `none`.
@@ -35,13 +44,16 @@ public final class Passes {
         List<Pass> all = all(executor, newestOpset);
         List<String> wanted = new ArrayList<>(
                 Arrays.stream(names.split(",", -1)).map(String::strip).toList());
-        List<Pass> chosen =
-                all.stream().filter(p -> wanted.contains(p.name())).toList();
+        List<Pass> chosen = all.stream().filter(p -> wanted.contains(p.name())).toList();
         wanted.removeAll(chosen.stream().map(Pass::name).toList());
         if (!wanted.isEmpty()) {
             throw new NibbleException(
                     "there is no pass '" + wanted.getFirst() + "'",
-                    "passes are " + all.stream().map(Pass::name).collect(Collectors.joining(", ")) + "; none for none");
+                    Nearest.didYouMean(
+                            wanted.getFirst(),
+                            all.stream().map(Pass::name).toList(),
+                            "passes are " + all.stream().map(Pass::name).collect(Collectors.joining(", "))
+                                    + "; none for none"));
         }
         return chosen;
     }

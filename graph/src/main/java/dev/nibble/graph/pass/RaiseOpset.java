@@ -57,16 +57,16 @@ public final class RaiseOpset implements Pass {
         gather(model.graph(), names);
         List<Node> adapted = new ArrayList<>();
         Graph graph = convert(model.graph(), new OpsetScope(model.graph(), null, names), from, adapted);
-        List<Model.Function> functions = model.functions().stream()
-                .map(f -> convert(f, names, adapted))
-                .toList();
+        List<Model.Function> functions =
+                model.functions().stream().map(f -> convert(f, names, adapted)).toList();
         long ir = Math.max(model.irVersion(), irFor(atLeast));
         if (model.irVersion() < 4) {
             Set<String> stored = new HashSet<>();
             graph.initializers().stream().map(Initializer::name).forEach(stored::add);
             Graph all = graph;
-            graph = graph.edit(e -> e.setInputs(
-                    all.inputs().stream().filter(i -> !stored.contains(i.name())).toList()));
+            graph = graph.edit(e -> e.setInputs(all.inputs().stream()
+                    .filter(i -> !stored.contains(i.name()))
+                    .toList()));
         }
         findings.changed(
                 "raised opset %d to %d%s",
@@ -77,13 +77,7 @@ public final class RaiseOpset implements Pass {
                         : "; rewrote %d node%s, %s first"
                                 .formatted(adapted.size(), adapted.size() == 1 ? "" : "s", adapted.getFirst()));
         Model raised = new Model(
-                ir,
-                model.producerName(),
-                model.producerVersion(),
-                model.opsets(),
-                graph,
-                functions,
-                model.carried());
+                ir, model.producerName(), model.producerVersion(), model.opsets(), graph, functions, model.carried());
         return findings.result(raised.withOpset(atLeast));
     }
 
@@ -141,8 +135,8 @@ public final class RaiseOpset implements Pass {
     private List<Node> convert(List<Node> nodes, OpsetScope scope, long from, List<Node> adapted) {
         List<Node> converted = new ArrayList<>();
         for (Node node : nodes) {
-            List<Node> now = List.of(node.mapSubgraphs(g ->
-                    convert(g, new OpsetScope(g, scope, scope.names()), from, adapted)));
+            List<Node> now =
+                    List.of(node.mapSubgraphs(g -> convert(g, new OpsetScope(g, scope, scope.names()), from, adapted)));
             Node original = now.getFirst();
             for (long to = from + 1; to <= atLeast; to++) {
                 List<Node> next = new ArrayList<>();

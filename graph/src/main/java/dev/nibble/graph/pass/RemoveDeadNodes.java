@@ -36,8 +36,7 @@ public final class RemoveDeadNodes implements Pass {
                 node.subgraphs().forEach(g -> needed.addAll(g.captured()));
             }
         }
-        List<Node> dead =
-                graph.nodes().stream().filter(n -> !live.contains(n)).toList();
+        List<Node> dead = graph.nodes().stream().filter(n -> !live.contains(n)).toList();
         Set<String> inputs = new HashSet<>();
         graph.inputs().stream().map(ValueInfo::name).forEach(inputs::add);
         List<String> unread = graph.initializers().stream()

@@ -7,7 +7,6 @@ import dev.nibble.graph.Node;
 import dev.nibble.graph.Shape;
 import dev.nibble.graph.Tensor;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Optional;
 
 /// Removes nodes that hand their input on unchanged: `y = x`.
@@ -74,8 +73,8 @@ public final class RemoveIdentity implements Pass {
                 .withOutputs(producer.get().outputs().stream()
                         .map(o -> o.equals(from) ? to : o)
                         .toList());
-        return view.model.withGraph(graph.edit(
-                e -> e.remove(node).replace(producer.get(), renamed).replaceUses(from, to)));
+        return view.model.withGraph(
+                graph.edit(e -> e.remove(node).replace(producer.get(), renamed).replaceUses(from, to)));
     }
 
     /// The input that `node` hands on, if that is all it does.
@@ -84,20 +83,19 @@ public final class RemoveIdentity implements Pass {
             return Optional.empty();
         }
         String x = node.input(0);
-        boolean same =
-                switch (node.opType()) {
-                    case "Identity" -> true;
-                    case "Dropout" -> isInference(view, node);
-                    case "Reshape", "Expand", "Flatten" -> keepsShape(view, node);
-                    case "Transpose" -> isInOrder(view, node);
-                    case "Cast" -> keepsType(view, node);
-                    case "Pad" -> padsNothing(view, node);
-                    case "Slice" -> takesAll(view, node);
-                    case "Concat", "Sum", "Max", "Min", "Mean" -> node.inputs().size() == 1;
-                    case "Add", "Sub" -> isNeutral(view, node, 0);
-                    case "Mul", "Div" -> isNeutral(view, node, 1);
-                    default -> false;
-                };
+        boolean same = switch (node.opType()) {
+            case "Identity" -> true;
+            case "Dropout" -> isInference(view, node);
+            case "Reshape", "Expand", "Flatten" -> keepsShape(view, node);
+            case "Transpose" -> isInOrder(view, node);
+            case "Cast" -> keepsType(view, node);
+            case "Pad" -> padsNothing(view, node);
+            case "Slice" -> takesAll(view, node);
+            case "Concat", "Sum", "Max", "Min", "Mean" -> node.inputs().size() == 1;
+            case "Add", "Sub" -> isNeutral(view, node, 0);
+            case "Mul", "Div" -> isNeutral(view, node, 1);
+            default -> false;
+        };
         if (same) {
             return Optional.of(x);
         }
@@ -114,7 +112,9 @@ public final class RemoveIdentity implements Pass {
 
     private static boolean isInference(View view, Node dropout) {
         if (dropout.hasInput(2)) {
-            return view.constant(dropout.input(2)).filter(t -> t.elements() == 1 && t.longAt(0) == 0).isPresent();
+            return view.constant(dropout.input(2))
+                    .filter(t -> t.elements() == 1 && t.longAt(0) == 0)
+                    .isPresent();
         }
         return view.model.opset() >= 7 || dropout.intAttribute("is_test", 0) != 0;
     }
@@ -125,7 +125,9 @@ public final class RemoveIdentity implements Pass {
             return false;
         }
         Optional<Shape> after = view.graph.shape(node.output(0));
-        if (after.isPresent() && view.graph.isOutput(node.output(0)) && !view.graph.shape(node.input(0)).equals(after)) {
+        if (after.isPresent()
+                && view.graph.isOutput(node.output(0))
+                && !view.graph.shape(node.input(0)).equals(after)) {
             return false;
         }
         if (node.is("Flatten")) {
@@ -190,8 +192,7 @@ public final class RemoveIdentity implements Pass {
 
     private static boolean takesAll(View view, Node slice) {
         boolean attributes = slice.inputs().size() == 1;
-        Optional<long[]> starts =
-                attributes ? Optional.of(slice.intsAttribute("starts")) : view.longs(slice.input(1));
+        Optional<long[]> starts = attributes ? Optional.of(slice.intsAttribute("starts")) : view.longs(slice.input(1));
         Optional<long[]> ends = attributes ? Optional.of(slice.intsAttribute("ends")) : view.longs(slice.input(2));
         Optional<long[]> steps = slice.hasInput(4) ? view.longs(slice.input(4)) : Optional.of(new long[0]);
         Optional<long[]> axes = attributes
@@ -219,7 +220,9 @@ public final class RemoveIdentity implements Pass {
             return false;
         }
         Optional<Tensor> constant = view.constant(node.input(1));
-        if (constant.isEmpty() || !Numbers.readable(constant.get().type()) || constant.get().elements() == 0) {
+        if (constant.isEmpty()
+                || !Numbers.readable(constant.get().type())
+                || constant.get().elements() == 0) {
             return false;
         }
         Shape small = constant.get().shape();
@@ -231,7 +234,8 @@ public final class RemoveIdentity implements Pass {
                     return false;
                 }
             }
-        } else if (constant.get().elements() != 1 || small.rank() > view.rank(node.input(0)).orElse(0)) {
+        } else if (constant.get().elements() != 1
+                || small.rank() > view.rank(node.input(0)).orElse(0)) {
             return false;
         }
         for (long i = 0; i < constant.get().elements(); i++) {

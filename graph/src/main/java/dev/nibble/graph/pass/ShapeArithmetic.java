@@ -97,7 +97,8 @@ final class ShapeArithmetic {
             case "Squeeze" -> squeeze(x, axes(node, second));
             case "Slice" -> inputs.size() < 3 ? Optional.empty() : slice(x, inputs);
             case "Reshape" -> second == null ? Optional.empty() : reshape(x, second.toLongs(), node);
-            case "Flatten" -> x.shape().rank() == 1 ? Optional.of(x.reshaped(Shape.of(1, x.elements()))) : Optional.empty();
+            case "Flatten" ->
+                x.shape().rank() == 1 ? Optional.of(x.reshaped(Shape.of(1, x.elements()))) : Optional.empty();
             case "Range" -> range(inputs);
             case "ConstantOfShape" -> constantOfShape(x, node);
             case "Expand" -> second == null ? Optional.empty() : expand(x, second.toLongs());
@@ -340,14 +341,18 @@ final class ShapeArithmetic {
         }
         if (to == DataType.BOOL) {
             return Optional.of(Numbers.integers(
-                    to, x.shape(), Arrays.stream(values).mapToLong(v -> v != 0 ? 1 : 0).toArray()));
+                    to,
+                    x.shape(),
+                    Arrays.stream(values).mapToLong(v -> v != 0 ? 1 : 0).toArray()));
         }
         return Optional.of(Numbers.tensor(to, x.shape(), values));
     }
 
     private static Optional<Tensor> reduceProduct(Tensor x, Node node, @Nullable Tensor axes) {
-        boolean whole = x.shape().rank() == 1 && (axes != null || node.attribute("axes").isPresent()
-                || node.intAttribute("noop_with_empty_axes", 0) == 0);
+        boolean whole = x.shape().rank() == 1
+                && (axes != null
+                        || node.attribute("axes").isPresent()
+                        || node.intAttribute("noop_with_empty_axes", 0) == 0);
         if (!whole || Numbers.isFloat(x.type())) {
             return Optional.empty();
         }

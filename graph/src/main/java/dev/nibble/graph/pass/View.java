@@ -46,14 +46,23 @@ final class View {
     Optional<Tensor> constant(String value) {
         return stored(value)
                 .filter(i -> i.hasData()
-                        && DataType.ofCode(i.typeCode()).filter(t -> t != DataType.STRING).isPresent())
+                        && DataType.ofCode(i.typeCode())
+                                .filter(t -> t != DataType.STRING)
+                                .isPresent())
                 .map(Initializer::tensor);
     }
 
-    /// The number behind `value`, if it is a constant of one element.
+    /// The number behind `value`, if it is a float constant of one element that adds no axis by broadcasting.
     OptionalDouble scalar(String value) {
+        return constant(value).filter(t -> Numbers.isFloat(t.type())).isPresent()
+                ? number(value)
+                : OptionalDouble.empty();
+    }
+
+    /// As [#scalar], of whole numbers too.
+    OptionalDouble number(String value) {
         return constant(value)
-                .filter(t -> t.elements() == 1 && Numbers.readable(t.type()))
+                .filter(t -> t.elements() == 1 && t.shape().rank() <= 1 && Numbers.readable(t.type()))
                 .map(t -> OptionalDouble.of(Numbers.at(t, 0)))
                 .orElse(OptionalDouble.empty());
     }
@@ -108,9 +117,8 @@ final class View {
     Optional<List<Dim>> dims(String value) {
         Optional<Shape> shape = graph.shape(value);
         if (shape.isPresent()) {
-            return shape.map(s -> Arrays.stream(s.dims())
-                    .<Dim>mapToObj(Dim.Known::new)
-                    .toList());
+            return shape.map(
+                    s -> Arrays.stream(s.dims()).<Dim>mapToObj(Dim.Known::new).toList());
         }
         return graph.valueInfo(value)
                 .flatMap(v -> v.tensorType())

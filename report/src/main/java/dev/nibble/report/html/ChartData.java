@@ -20,15 +20,15 @@ final class ChartData {
         List<@Nullable Double> graphWise = new ArrayList<>();
         List<@Nullable Double> layerWise = new ArrayList<>();
         for (LayerError layer : layers) {
-            names.add(layer.name());
-            ops.add(layer.op());
+            names.add(HostileTextOutput.clean(layer.name()));
+            ops.add(HostileTextOutput.clean(layer.op()));
             graphWise.add(layer.graphWiseDb());
             layerWise.add(layer.layerWiseDb());
         }
         List<Map<String, Object>> tensors = new ArrayList<>();
         for (HistogramView view : histograms) {
             Map<String, Object> tensor = new LinkedHashMap<>();
-            tensor.put("tensor", view.source().tensor());
+            tensor.put("tensor", HostileTextOutput.clean(view.source().tensor()));
             tensor.put("low", view.low());
             tensor.put("high", view.high());
             tensor.put("counts", view.counts());
@@ -42,16 +42,12 @@ final class ChartData {
         data.put("graphWise", graphWise);
         data.put("layerWise", layerWise);
         data.put("histograms", tensors);
-        return escape(MAPPER.writeValueAsString(data));
+        return escape(HostileTextOutput.clean(MAPPER.writeValueAsString(data)));
     }
 
-    /// JSON has `<`, `>`, `&` and line separators in strings only, where an escape means the same; without them no
-    /// text can end the script element or open a comment.
+    /// JSON has `<`, `>` and `&` in strings only, where an escape means the same; without them no text can end the
+    /// script element or open a comment.
     static String escape(String json) {
-        return json.replace("<", "\\u003c")
-                .replace(">", "\\u003e")
-                .replace("&", "\\u0026")
-                .replace("\u2028", "\\u2028")
-                .replace("\u2029", "\\u2029");
+        return json.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026");
     }
 }

@@ -146,7 +146,7 @@ record HistogramView(
     }
 
     private static String percent(double share) {
-        return share < 1e-4 ? Figures.number(share * 100) + " %" : Figures.percent(share);
+        return share < 1e-4 ? String.format(Locale.ROOT, "%.4f %%", share * 100) : Figures.percent(share);
     }
 
     private static String tenth(double value) {

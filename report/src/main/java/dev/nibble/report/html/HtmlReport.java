@@ -1,7 +1,6 @@
 package dev.nibble.report.html;
 
 import dev.nibble.report.ResultDocument;
-import gg.jte.html.OwaspHtmlTemplateOutput;
 import gg.jte.output.StringOutput;
 
 /// The result document as one HTML file that needs no network: styles, scripts and pictures stand in it. It reads
@@ -24,7 +23,7 @@ public final class HtmlReport {
     private static String render(ResultDocument document, boolean interactive) {
         Page page = Page.of(document, Assets.load(interactive));
         StringOutput out = new StringOutput(1 << 16);
-        JtereportGenerated.render(new OwaspHtmlTemplateOutput(out), null, page);
+        JtereportGenerated.render(new HostileTextOutput(out), null, page);
         return out.toString();
     }
 }

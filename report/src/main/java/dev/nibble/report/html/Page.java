@@ -12,13 +12,16 @@ import dev.nibble.report.Skipped;
 import dev.nibble.report.TensorHistogram;
 import dev.nibble.report.TensorRow;
 import dev.nibble.report.Verdict;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /// What the templates place: the document with everything computed that a page needs.
@@ -33,6 +36,9 @@ record Page(
         String chartData) {
     /// Histograms on the page.
     private static final int HISTOGRAMS = 10;
+
+    /// Pictures up to this width show their pixels.
+    private static final int SMALL_PIXELS = 96;
 
     /// The same operator left alone for the same reason.
     record SkippedGroup(String op, String reason, List<String> nodes) {}
@@ -170,6 +176,31 @@ record Page(
             points.append(String.format(Locale.ROOT, "%.1f,%.1f ", x, y));
         }
         return points.toString().strip();
+    }
+
+    static String option(Object value) {
+        return value instanceof List<?> list
+                ? list.stream().map(String::valueOf).collect(Collectors.joining(", "))
+                : String.valueOf(value);
+    }
+
+    /// The text with its numbers and units kept on one line.
+    static String unbroken(String text) {
+        return text.replace(" %", "\u00a0%")
+                .replace(" dB", "\u00a0dB")
+                .replace(" points", "\u00a0points")
+                .replace(" … ", "\u00a0…\u00a0");
+    }
+
+    /// A PNG of few pixels, to be enlarged with sharp ones. The width stands in bytes 16 to 19 of the file.
+    static boolean pixelated(String dataUri) {
+        String base64 = dataUri.substring(dataUri.indexOf(',') + 1);
+        if (base64.length() < 28) {
+            return false;
+        }
+        byte[] head = Base64.getDecoder().decode(base64.substring(0, 28));
+        int width = ByteBuffer.wrap(head).getInt(16);
+        return width > 0 && width <= SMALL_PIXELS;
     }
 
     /// For sorting by script: the bare number; empty where it is absent.

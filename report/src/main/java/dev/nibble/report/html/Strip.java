@@ -22,6 +22,9 @@ record Strip(List<Row> rows, List<Named> worst, int layers) {
 
     private static final int NAMED = 5;
 
+    /// Numbers of markers stand at least so far apart, in percent of the strip.
+    private static final double MARKER_PERCENT = 6;
+
     record Row(String label, String description, List<Cell> cells) {}
 
     /// @param x left edge; a cell is one wide
@@ -29,24 +32,36 @@ record Strip(List<Row> rows, List<Named> worst, int layers) {
 
     /// @param left position on the strip in percent, for the marker
     /// @param number in topological order, from 1
-    record Named(int number, String left, LayerError layer) {}
+    /// @param marker the number, or nothing where a worse layer's number stands too near
+    record Named(int number, String left, String marker, LayerError layer) {}
 
     static Strip of(List<LayerError> layers) {
         List<Row> rows = new ArrayList<>();
         add(rows, layers, "graph-wise", "everything quantized: the error that has gathered", LayerError::graphWiseDb);
         add(rows, layers, "layer-wise", "this layer alone quantized", LayerError::layerWiseDb);
-        List<Named> worst = new ArrayList<>();
-        for (int i = 0; i < layers.size(); i++) {
-            worst.add(new Named(i + 1, decimal((i + 0.5) * 100 / layers.size()), layers.get(i)));
-        }
-        worst.removeIf(n -> own(n.layer()) == null);
-        worst.sort(Comparator.comparingDouble(n -> Objects.requireNonNull(own(n.layer()))));
-        return new Strip(rows, List.copyOf(worst.subList(0, Math.min(NAMED, worst.size()))), layers.size());
+        return new Strip(rows, worst(layers), layers.size());
     }
 
-    /// A layer is to blame for what it adds itself; where that is not known, for what has gathered.
-    private static @Nullable Double own(LayerError layer) {
-        return layer.layerWiseDb() == null ? layer.graphWiseDb() : layer.layerWiseDb();
+    private static List<Named> worst(List<LayerError> layers) {
+        List<Integer> order = new ArrayList<>();
+        for (int i = 0; i < layers.size(); i++) {
+            if (layers.get(i).blameDb() != null) {
+                order.add(i);
+            }
+        }
+        order.sort(Comparator.comparingDouble(
+                i -> Objects.requireNonNull(layers.get(i).blameDb())));
+        List<Named> worst = new ArrayList<>();
+        List<Double> numbered = new ArrayList<>();
+        for (int i : order.subList(0, Math.min(NAMED, order.size()))) {
+            double left = (i + 0.5) * 100 / layers.size();
+            boolean free = numbered.stream().noneMatch(other -> Math.abs(other - left) < MARKER_PERCENT);
+            if (free) {
+                numbered.add(left);
+            }
+            worst.add(new Named(i + 1, decimal(left), free ? String.valueOf(i + 1) : "", layers.get(i)));
+        }
+        return worst;
     }
 
     private static void add(

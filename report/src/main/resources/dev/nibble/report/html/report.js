@@ -99,7 +99,7 @@
       backgroundColor: "transparent",
       textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: text },
       grid: { left: 8, right: 16, top: 36, bottom: 44, containLabel: true },
-      legend: { top: 0, left: 0, icon: "roundRect", itemWidth: 12, itemHeight: 8, textStyle: { color: text } },
+      legend: { top: 0, right: 16, icon: "roundRect", itemWidth: 12, itemHeight: 8, textStyle: { color: text } },
       tooltip: {
         trigger: "axis", confine: true, backgroundColor: color("--raised"), borderColor: color("--line"),
         textStyle: { color: color("--ink"), fontSize: 12 }
