@@ -359,4 +359,38 @@ class FusionTest {
                 "the constant it adds to node 'v' (Conv) has shape 6, which is not one number per channel (6)",
                 refuse(new FuseConvBias(), last.output("y").build(13)));
     }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"Mul", "Div"})
+    void foldsAScaleIntoTheConvolutionBefore(String op) {
+        Graphs graph = new Graphs()
+                .input("x", 2, 4, 5, 5)
+                .weight("w", 4, 3, 3, 3)
+                .weight("b", 6)
+                .positive("c", 6, 1, 1)
+                .node("v", "ConvTranspose", "x w b", Attribute.of("group", 2))
+                .node("y", op, "v c");
+        assertEquals("ConvTranspose", ops(fuse(new FoldScale(), graph.output("y").build(13))));
+        Graphs whole = new Graphs()
+                .input("x", 2, 4, 5, 5)
+                .weight("w", 6, 4, 3, 3)
+                .positive("c", 1)
+                .node("v", "Conv", "x w")
+                .node("y", op, "v c");
+        Model folded = fuse(new FoldScale(), whole.output("y").build(13));
+        assertEquals(2, folded.graph().nodes().getFirst().inputs().size());
+    }
+
+    @Test
+    void saysWhyAScaleStays() {
+        Graphs graph = new Graphs()
+                .input("x", 2, 4, 5, 8)
+                .weight("w", 6, 4, 3, 3)
+                .positive("c", 6)
+                .node("v", "Conv", "x w")
+                .node("y", "Mul", "v c");
+        assertEquals(
+                "the constant it multiplies node 'v' (Conv) with has shape 6, which is not one number per channel (6)",
+                refuse(new FoldScale(), graph.output("y").build(13)));
+    }
 }
