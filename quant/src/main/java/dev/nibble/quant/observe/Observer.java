@@ -22,6 +22,7 @@ public final class Observer {
 
     private static final long VALUES_WANTED = 1 << 20;
 
+    private static final int BUFFER = 4096;
     private static final long DRAIN_AT = Integer.MAX_VALUE / 2;
 
     private final Kernels kernels = Kernels.best();
@@ -29,6 +30,7 @@ public final class Observer {
     private final int[] @Nullable [] pages = new int[Bins.PAGES][];
     private final int[] tinyPositive = new int[Bins.PAGE];
     private final int[] tinyNegative = new int[Bins.PAGE];
+    private final int[] buffer = new int[BUFFER];
     private long pending;
     private long count;
     private Extremes extremes = Extremes.NONE;
@@ -112,30 +114,53 @@ public final class Observer {
 
     private void bin(MemorySegment floats, long from, long to, long sample) {
         long elements = to - from;
-        long taken = Math.min(elements, valuesPerSample);
-        // One value from each of `taken` equal strides (in 2⁻¹⁶ of an element), at a place that a hash of its number
-        // chooses: a fixed place would meet the same columns of an image again and again.
-        long stride = taken == elements ? 1 << 16 : (elements << 16) / taken;
-        int jitter = taken == elements ? 0 : 0xFFFF;
+        if (elements <= valuesPerSample) {
+            for (long at = from; at < to; at += BUFFER) {
+                int count = (int) Math.min(BUFFER, to - at);
+                MemorySegment.copy(floats, Tensor.INT_LE, at * 4, buffer, 0, count);
+                bin(count);
+            }
+        } else {
+            sample(floats, from, elements, sample);
+        }
+    }
+
+    /// Takes one value from each of equal strides (in 2⁻¹⁶ of an element), at a place that a hash of its number
+    /// chooses: a fixed place would meet the same columns of an image again and again.
+    private void sample(MemorySegment floats, long from, long elements, long sample) {
+        long stride = (elements << 16) / valuesPerSample;
         int hash = Long.hashCode(sample * 0x9E3779B97F4A7C15L);
-        long lowest = 0;
-        long highest = 0;
-        for (long i = 0; i < taken; i++) {
-            hash = hash * 0x343FD + 0x269EC3;
-            long place = i * stride + ((hash >>> 16 & jitter) * (stride >>> 8) >>> 8) >>> 16;
-            int bits = floats.get(Tensor.INT_LE, (from + place) * 4);
-            int index = bits >>> Bins.DROPPED;
-            int[] page = pages[index >>> 10];
+        for (int taken = 0; taken < valuesPerSample; taken += BUFFER) {
+            int count = Math.min(BUFFER, valuesPerSample - taken);
+            for (int i = 0; i < count; i++) {
+                hash = hash * 0x343FD + 0x269EC3;
+                long place = (taken + i) * stride + ((hash >>> 16) * (stride >>> 8) >>> 8) >>> 16;
+                buffer[i] = floats.get(Tensor.INT_LE, (from + place) * 4);
+            }
+            bin(count);
+        }
+    }
+
+    private void bin(int count) {
+        int[] bits = buffer;
+        int[] @Nullable [] mine = pages;
+        int lowest = 0;
+        int highest = 0;
+        for (int i = 0; i < count; i++) {
+            lowest += bits[i] == minBits ? 1 : 0;
+            highest += bits[i] == maxBits ? 1 : 0;
+        }
+        for (int i = 0; i < count; i++) {
+            int index = bits[i] >>> Bins.DROPPED;
+            int[] page = mine[index >>> 10];
             if (page == null) {
                 page = open(index >>> 10);
             }
             page[index & (Bins.PAGE - 1)]++;
-            lowest += bits == minBits ? 1 : 0;
-            highest += bits == maxBits ? 1 : 0;
         }
         atMin += lowest;
         atMax += highest;
-        pending += taken;
+        pending += count;
         if (pending > DRAIN_AT) {
             drain();
         }
