@@ -43,6 +43,11 @@ public final class Json {
         }
     }
 
+    /// A document that was parsed already.
+    static Json of(JsonNode node, String document) {
+        return new Json(node, document, "");
+    }
+
     /// A complaint about this place.
     public NibbleException error(String message, String hint) {
         return new NibbleException(
