@@ -43,7 +43,10 @@ final class KullbackLeibler {
             int kept = (int) Math.round(count * Math.pow((double) smallest / count, (double) i / CANDIDATES));
             double threshold = max * kept / count;
             Encoding candidate = Encoding.ofRange(
-                    Math.max(observed.min(), -threshold), Math.min(observed.max(), threshold), bits, symmetry);
+                    Math.clamp(observed.min(), -threshold, 0),
+                    Math.clamp(observed.max(), 0, threshold),
+                    bits,
+                    symmetry);
             double divergence = divergence(negative, positive, candidate, threshold, kept);
             if (divergence < least) {
                 least = divergence;
