@@ -67,6 +67,7 @@ public final class EverywhereOptions {
     private boolean debug;
 
     @Option(order = 1010, names = "--help", usageHelp = true, description = "Print this help.")
+    @SuppressWarnings("unused") // picocli answers it
     private boolean help;
 
     /// `--format`.

@@ -39,6 +39,10 @@ public final class Nibble {
     }
 
     private int run(String... given) {
+        if (given.length == 1 && given[0].equals("--version")) {
+            terminal.out().println(Version.current().text());
+            return ExitCode.DONE.code();
+        }
         String[] arguments = Spellings.normalize(helpLast(given));
         Configuration configuration = null;
         CommandLine line = null;
@@ -69,8 +73,7 @@ public final class Nibble {
     private int execute(CommandLine line, String... arguments) throws Exception {
         CommandLine.ParseResult parsed = line.parseArgs(arguments);
         if (parsed.subcommand() == null) {
-            RootCommand root = line.getCommand();
-            if (root.version()) {
+            if (parsed.hasMatchedOption("--version")) {
                 terminal.out().println(Version.current().text());
                 return ExitCode.DONE.code();
             }

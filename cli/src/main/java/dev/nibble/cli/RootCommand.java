@@ -12,12 +12,10 @@ import picocli.CommandLine.Option;
         footer = {"", "Run 'nibble COMMAND --help' for the options of a command."})
 final class RootCommand {
     @Option(names = "--help", usageHelp = true, description = "Print this help.")
+    @SuppressWarnings("unused") // picocli answers it
     private boolean help;
 
     @Option(names = "--version", description = "Print the versions of Nibble, Java and ONNX Runtime.")
+    @SuppressWarnings("unused") // Nibble answers it
     private boolean version;
-
-    boolean version() {
-        return version;
-    }
 }

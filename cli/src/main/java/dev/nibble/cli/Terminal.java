@@ -32,8 +32,7 @@ public record Terminal(
     /// `-Dnibble.terminal=out,err`; without that, both are taken for what the console is.
     static Terminal ofProcess() {
         String told = System.getProperty("nibble.terminal");
-        boolean console =
-                told == null && System.console() instanceof java.io.Console device && device.isTerminal();
+        boolean console = told == null && System.console() instanceof java.io.Console device && device.isTerminal();
         return new Terminal(
                 stream(FileDescriptor.out),
                 stream(FileDescriptor.err),

@@ -37,6 +37,6 @@ public record Version(String nibble, String revision, String onnxRuntime) {
     /// What `nibble --version` prints.
     String text() {
         String vendor = System.getProperty("java.vendor", "?");
-        return "nibble %s\nJava %s (%s)\nONNX Runtime %s".formatted(full(), Runtime.version(), vendor, onnxRuntime);
+        return "nibble " + full() + "\nJava " + Runtime.version() + " (" + vendor + ")\nONNX Runtime " + onnxRuntime;
     }
 }

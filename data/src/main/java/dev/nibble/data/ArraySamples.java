@@ -22,13 +22,13 @@ import org.jspecify.annotations.Nullable;
 /// `.npy`.
 ///
 /// @param arrays at least one, all of as many samples
-record ArraySamples(
-        Map<String, NpyArray> arrays, @Nullable Labels given, List<Finding> findings, Arena arena)
+record ArraySamples(Map<String, NpyArray> arrays, @Nullable Labels given, List<Finding> findings, Arena arena)
         implements Samples {
     private static final String LABELS = "labels";
     private static final long MOST_IN_MEMORY = 64L << 20;
 
     /// One array, for the model's only input.
+    @SuppressWarnings("MustBeClosedChecker") // closed with the samples
     static ArraySamples npy(Path path) {
         Arena arena = Arena.ofShared();
         try {
@@ -41,12 +41,13 @@ record ArraySamples(
     }
 
     /// An array a file, named by input.
+    @SuppressWarnings("MustBeClosedChecker") // closed with the samples
     static ArraySamples files(Map<String, Path> paths, List<InputSpec> inputs) {
         Arena arena = Arena.ofShared();
         try {
             Map<String, NpyArray> arrays = new LinkedHashMap<>();
-            paths.forEach((name, path) ->
-                    arrays.put(name, NpyArray.parse(MappedFile.map(path, arena), "'" + path + "'")));
+            paths.forEach(
+                    (name, path) -> arrays.put(name, NpyArray.parse(MappedFile.map(path, arena), "'" + path + "'")));
             return of(arrays, arrays.keySet(), null, inputs, "the files", arena);
         } catch (Throwable e) {
             arena.close();
@@ -56,6 +57,7 @@ record ArraySamples(
 
     /// The arrays of a `.npz`, `labels` among them or not. Stored ones are looked at in place; packed ones are
     /// unpacked, to a temporary file where they are large.
+    @SuppressWarnings("MustBeClosedChecker") // closed with the samples
     static ArraySamples npz(Path path, List<InputSpec> inputs) {
         Arena arena = Arena.ofShared();
         try {
@@ -191,7 +193,8 @@ record ArraySamples(
     @Override
     public List<Field> fields() {
         return arrays.entrySet().stream()
-                .map(e -> new Field(e.getKey(), e.getValue().type(), e.getValue().sampleDims(), false))
+                .map(e ->
+                        new Field(e.getKey(), e.getValue().type(), e.getValue().sampleDims(), false))
                 .toList();
     }
 

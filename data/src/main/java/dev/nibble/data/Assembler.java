@@ -46,7 +46,8 @@ final class Assembler {
     /// Whether the sample prepared last has the shapes of `fits`.
     boolean fits(List<Fit> fits) {
         for (int i = 0; i < fits.size(); i++) {
-            if (!java.util.Arrays.equals(fits.get(i).dims(), outcomes.get(i).fit().dims())) {
+            if (!java.util.Arrays.equals(
+                    fits.get(i).dims(), outcomes.get(i).fit().dims())) {
                 return false;
             }
         }
@@ -98,15 +99,14 @@ final class Assembler {
             long bytes = bytes(inputs.get(i), fits.get(i)) * rows;
             if (bytes > Integer.MAX_VALUE) {
                 throw new NibbleException(
-                        "a batch of %d for input '%s' takes %d bytes".formatted(rows, inputs.get(i).name(), bytes),
+                        "a batch of %d for input '%s' takes %d bytes"
+                                .formatted(rows, inputs.get(i).name(), bytes),
                         "use a smaller --batch");
             }
             tensors.put(
                     inputs.get(i).name(),
                     new Tensor(
-                            inputs.get(i).type(),
-                            Shape.of(dims),
-                            memory.get(i).asSlice(0, bytes)));
+                            inputs.get(i).type(), Shape.of(dims), memory.get(i).asSlice(0, bytes)));
         }
         return tensors;
     }

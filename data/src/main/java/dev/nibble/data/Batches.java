@@ -119,7 +119,7 @@ public final class Batches implements Iterator<Batch>, AutoCloseable {
         int filled = 0;
         for (long index = 0; index < set.size() && !closed; index++) {
             assembler.prepare(index, allowNonFinite);
-            if (slot != null && (filled == rows || !assembler.fits(fits))) {
+            if (slot != null && !assembler.fits(fits)) {
                 ready.put(batch(slot, fits, index - filled, filled));
                 slot = null;
             }
@@ -134,6 +134,10 @@ public final class Batches implements Iterator<Batch>, AutoCloseable {
                 doctor.look(set, index, assembler.outcomes(), slot.memory, filled);
             }
             filled++;
+            if (filled == rows) {
+                ready.put(batch(slot, fits, index + 1 - filled, filled));
+                slot = null;
+            }
         }
         if (slot != null && !closed) {
             ready.put(batch(slot, fits, set.size() - filled, filled));
@@ -147,7 +151,8 @@ public final class Batches implements Iterator<Batch>, AutoCloseable {
             for (int i = 0; i < fits.size(); i++) {
                 long bytes = Assembler.bytes(set.inputs().get(i), fits.get(i));
                 for (int row = filled; row < rows; row++) {
-                    MemorySegment.copy(slot.memory.get(i), (filled - 1) * bytes, slot.memory.get(i), row * bytes, bytes);
+                    MemorySegment.copy(
+                            slot.memory.get(i), (filled - 1) * bytes, slot.memory.get(i), row * bytes, bytes);
                 }
             }
         }
@@ -182,6 +187,7 @@ public final class Batches implements Iterator<Batch>, AutoCloseable {
         private @Nullable Arena arena;
         private List<MemorySegment> memory = List.of();
 
+        @SuppressWarnings("MustBeClosedChecker") // closed by free()
         void reserve(List<InputSpec> inputs, List<Fit> fits, int rows) {
             boolean enough = !memory.isEmpty();
             for (int i = 0; i < inputs.size() && enough; i++) {

@@ -63,6 +63,7 @@ public final class DataSet implements AutoCloseable {
     }
 
     /// Samples from elsewhere, bound as [#open] does. The data set closes them, also when this fails.
+    @SuppressWarnings("MustBeClosedChecker") // closed with the data set
     public static DataSet of(Samples samples, DataOptions options, List<InputSpec> inputs) {
         Arena arena = Arena.ofShared();
         try {
@@ -76,10 +77,13 @@ public final class DataSet implements AutoCloseable {
 
     private static @Nullable Labels labels(Samples samples, DataOptions options, Arena arena) {
         Path path = options.labels();
-        boolean fromSamples = path == null || samples instanceof PictureSamples && samples.labels() >= 0;
+        // A table that names pictures was read with them, and gave them their order.
+        boolean fromSamples = path == null || samples instanceof PictureSamples && Formats.isTable(path);
         Labels labels = !fromSamples && path != null
                 ? Labels.open(path, options.labelColumn(), arena)
-                : samples.labels() < 0 ? null : new Labels(samples.labels(), i -> samples.label(i).orElseThrow());
+                : samples.labels() < 0
+                        ? null
+                        : new Labels(samples.labels(), i -> samples.label(i).orElseThrow());
         if (labels != null && labels.size() != samples.size()) {
             throw new NibbleException(
                     "there are %d samples but %d labels".formatted(samples.size(), labels.size()),
@@ -97,8 +101,7 @@ public final class DataSet implements AutoCloseable {
         long every = options.every() == null ? 1 : options.every();
         long left = skip >= stored ? 0 : Math.ceilDiv(stored - skip, every);
         if (left == 0) {
-            throw new NibbleException(
-                    "--skip %d leaves none of the %d samples".formatted(skip, stored), "skip fewer");
+            throw new NibbleException("--skip %d leaves none of the %d samples".formatted(skip, stored), "skip fewer");
         }
         return options.take() == null ? left : Math.min(left, options.take());
     }
@@ -117,7 +120,8 @@ public final class DataSet implements AutoCloseable {
             bound[i] = names.indexOf(inputs.get(i).name());
             if (bound[i] < 0) {
                 throw new NibbleException(
-                        "the samples hold nothing for the input '%s'".formatted(inputs.get(i).name()),
+                        "the samples hold nothing for the input '%s'"
+                                .formatted(inputs.get(i).name()),
                         "the model has %d inputs (%s): give a .npz with an array for each"
                                 .formatted(
                                         inputs.size(),
@@ -203,7 +207,11 @@ public final class DataSet implements AutoCloseable {
         List<MemorySegment> memory = new ArrayList<>();
         for (int i = 0; i < inputs.size(); i++) {
             memory.add(Arena.ofAuto()
-                    .allocate(rows * Assembler.bytes(inputs.get(i), assembler.fits().get(i)), 64));
+                    .allocate(
+                            rows
+                                    * Assembler.bytes(
+                                            inputs.get(i), assembler.fits().get(i)),
+                            64));
         }
         for (int row = 0; row < rows; row++) {
             assembler.write(memory, row);

@@ -18,8 +18,21 @@ import tools.jackson.dataformat.toml.TomlMapper;
 /// @param data file or folder of samples; null where `inputs` names them
 record DataToml(@Nullable Path data, Map<String, Path> inputs, DataOptions options) {
     private static final List<String> KEYS = List.of(
-            "data", "inputs", "labels", "label-column", "layout", "resize", "crop", "mean", "std", "scale", "skip",
-            "every", "take", "batch", "tokenizer");
+            "data",
+            "inputs",
+            "labels",
+            "label-column",
+            "layout",
+            "resize",
+            "crop",
+            "mean",
+            "std",
+            "scale",
+            "skip",
+            "every",
+            "take",
+            "batch",
+            "tokenizer");
     private static final long LONGEST_FILE = 1 << 20;
 
     /// @throws NibbleException where the file is no TOML, a key is unknown or a value of the wrong kind
@@ -35,7 +48,8 @@ record DataToml(@Nullable Path data, Map<String, Path> inputs, DataOptions optio
             } catch (JacksonException e) {
                 throw new NibbleException(
                         "'%s' is no readable TOML: %s".formatted(path, e.getOriginalMessage()),
-                        "see line " + (e.getLocation() == null ? 1 : e.getLocation().getLineNr()),
+                        "see line "
+                                + (e.getLocation() == null ? 1 : e.getLocation().getLineNr()),
                         e);
             }
             for (String key : root.propertyNames()) {

@@ -46,8 +46,7 @@ public final class Doctor {
         if (seen++ == 0) {
             options = set.options();
             for (int i = 0; i < set.inputs().size(); i++) {
-                inputs.add(new Vitals(
-                        set.inputs().get(i), set.field(i).type().bits() == 8));
+                inputs.add(new Vitals(set.inputs().get(i), set.field(i).type().bits() == 8));
             }
         }
         long hash = 0x9E3779B97F4A7C15L;
@@ -187,7 +186,8 @@ public final class Doctor {
             hash = Long.rotateLeft((hash ^ data.get(Tensor.LONG_LE, at)) * 0x9FB21C651E98DF25L, 29);
         }
         for (; at < data.byteSize(); at++) {
-            hash = Long.rotateLeft((hash ^ data.get(java.lang.foreign.ValueLayout.JAVA_BYTE, at)) * 0x9FB21C651E98DF25L, 29);
+            hash = Long.rotateLeft(
+                    (hash ^ data.get(java.lang.foreign.ValueLayout.JAVA_BYTE, at)) * 0x9FB21C651E98DF25L, 29);
         }
         hash ^= hash >>> 32;
         hash *= 0xD6E8FEB86659FD93L;

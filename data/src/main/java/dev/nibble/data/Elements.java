@@ -28,9 +28,28 @@ final class Elements {
                     into[i] = bytes[i];
                 }
             }
-            case STRING, UINT16, INT16, INT32, INT64, FLOAT16, DOUBLE, UINT32, UINT64, COMPLEX64, COMPLEX128, BFLOAT16,
-                    FLOAT8E4M3FN, FLOAT8E4M3FNUZ, FLOAT8E5M2, FLOAT8E5M2FNUZ, UINT4, INT4, FLOAT4E2M1, FLOAT8E8M0,
-                    UINT2, INT2 -> {
+            case STRING,
+                    UINT16,
+                    INT16,
+                    INT32,
+                    INT64,
+                    FLOAT16,
+                    DOUBLE,
+                    UINT32,
+                    UINT64,
+                    COMPLEX64,
+                    COMPLEX128,
+                    BFLOAT16,
+                    FLOAT8E4M3FN,
+                    FLOAT8E4M3FNUZ,
+                    FLOAT8E5M2,
+                    FLOAT8E5M2FNUZ,
+                    UINT4,
+                    INT4,
+                    FLOAT4E2M1,
+                    FLOAT8E8M0,
+                    UINT2,
+                    INT2 -> {
                 for (int i = 0; i < count; i++) {
                     into[i] = from.floatAt(i);
                 }
@@ -58,9 +77,28 @@ final class Elements {
                     into.set(Tensor.SHORT_LE, 2L * i, (short) (bits + 0x7FFF + (bits >>> 16 & 1) >>> 16));
                 }
             }
-            case UINT8, INT8, UINT16, INT16, INT32, INT64, STRING, BOOL, UINT32, UINT64, COMPLEX64, COMPLEX128,
-                    FLOAT8E4M3FN, FLOAT8E4M3FNUZ, FLOAT8E5M2, FLOAT8E5M2FNUZ, UINT4, INT4, FLOAT4E2M1, FLOAT8E8M0,
-                    UINT2, INT2 -> throw new IllegalArgumentException(type + " is no floating-point type");
+            case UINT8,
+                    INT8,
+                    UINT16,
+                    INT16,
+                    INT32,
+                    INT64,
+                    STRING,
+                    BOOL,
+                    UINT32,
+                    UINT64,
+                    COMPLEX64,
+                    COMPLEX128,
+                    FLOAT8E4M3FN,
+                    FLOAT8E4M3FNUZ,
+                    FLOAT8E5M2,
+                    FLOAT8E5M2FNUZ,
+                    UINT4,
+                    INT4,
+                    FLOAT4E2M1,
+                    FLOAT8E8M0,
+                    UINT2,
+                    INT2 -> throw new IllegalArgumentException(type + " is no floating-point type");
         }
     }
 
@@ -76,8 +114,23 @@ final class Elements {
     static boolean isWhole(DataType type) {
         return switch (type) {
             case UINT8, INT8, UINT16, INT16, INT32, INT64, BOOL, UINT32, UINT64 -> true;
-            case FLOAT, STRING, FLOAT16, DOUBLE, COMPLEX64, COMPLEX128, BFLOAT16, FLOAT8E4M3FN, FLOAT8E4M3FNUZ,
-                    FLOAT8E5M2, FLOAT8E5M2FNUZ, UINT4, INT4, FLOAT4E2M1, FLOAT8E8M0, UINT2, INT2 -> false;
+            case FLOAT,
+                    STRING,
+                    FLOAT16,
+                    DOUBLE,
+                    COMPLEX64,
+                    COMPLEX128,
+                    BFLOAT16,
+                    FLOAT8E4M3FN,
+                    FLOAT8E4M3FNUZ,
+                    FLOAT8E5M2,
+                    FLOAT8E5M2FNUZ,
+                    UINT4,
+                    INT4,
+                    FLOAT4E2M1,
+                    FLOAT8E8M0,
+                    UINT2,
+                    INT2 -> false;
         };
     }
 
@@ -88,9 +141,8 @@ final class Elements {
         if (isWhole(from.type())) {
             return from.longAt(index);
         }
-        double value = from.type() == DataType.DOUBLE
-                ? from.data().get(Tensor.DOUBLE_LE, index * 8)
-                : from.floatAt(index);
+        double value =
+                from.type() == DataType.DOUBLE ? from.data().get(Tensor.DOUBLE_LE, index * 8) : from.floatAt(index);
         return whole(value, where);
     }
 
@@ -107,16 +159,29 @@ final class Elements {
     ///
     /// @throws NibbleException where the type cannot hold it
     static void writeWhole(long value, DataType type, MemorySegment into, long index, String where) {
-        boolean fits =
-                switch (type) {
-                    case BOOL -> value == 0 || value == 1;
-                    case UINT8, UINT16, UINT32 -> value >= 0 && value < 1L << type.bits();
-                    case INT8, INT16, INT32 -> value >= -(1L << type.bits() - 1) && value < 1L << type.bits() - 1;
-                    case INT64, UINT64 -> true;
-                    case FLOAT, STRING, FLOAT16, DOUBLE, COMPLEX64, COMPLEX128, BFLOAT16, FLOAT8E4M3FN,
-                            FLOAT8E4M3FNUZ, FLOAT8E5M2, FLOAT8E5M2FNUZ, UINT4, INT4, FLOAT4E2M1, FLOAT8E8M0, UINT2,
-                            INT2 -> throw new IllegalArgumentException(type + " is no whole-number type");
-                };
+        boolean fits = switch (type) {
+            case BOOL -> value == 0 || value == 1;
+            case UINT8, UINT16, UINT32 -> value >= 0 && value < 1L << type.bits();
+            case INT8, INT16, INT32 -> value >= -(1L << type.bits() - 1) && value < 1L << type.bits() - 1;
+            case INT64, UINT64 -> true;
+            case FLOAT,
+                    STRING,
+                    FLOAT16,
+                    DOUBLE,
+                    COMPLEX64,
+                    COMPLEX128,
+                    BFLOAT16,
+                    FLOAT8E4M3FN,
+                    FLOAT8E4M3FNUZ,
+                    FLOAT8E5M2,
+                    FLOAT8E5M2FNUZ,
+                    UINT4,
+                    INT4,
+                    FLOAT4E2M1,
+                    FLOAT8E8M0,
+                    UINT2,
+                    INT2 -> throw new IllegalArgumentException(type + " is no whole-number type");
+        };
         if (!fits) {
             throw new NibbleException(
                     "%s holds %d, which %s cannot hold".formatted(where, value, type.onnxName()),

@@ -33,11 +33,15 @@ final class Formats {
         return new Opened(samples(path, name, options, inputs), options);
     }
 
+    /// Whether the file is a `.csv`.
+    static boolean isTable(Path path) {
+        return path.toString().toLowerCase(Locale.ROOT).endsWith(".csv");
+    }
+
     private static Samples samples(Path path, String name, DataOptions options, List<InputSpec> inputs) {
         Path labels = options.labels();
         if (Files.isDirectory(path) || name.endsWith(".zip")) {
-            boolean table = labels != null && labels.toString().toLowerCase(Locale.ROOT).endsWith(".csv");
-            return PictureSamples.open(path, table ? labels : null, options.labelColumn());
+            return PictureSamples.open(path, labels != null && isTable(labels) ? labels : null, options.labelColumn());
         }
         if (name.endsWith(".npy")) {
             return ArraySamples.npy(path);

@@ -28,7 +28,8 @@ record InputListSamples(List<InputSpec> inputs, List<Field> fields, List<List<Pa
         String where = "'" + list + "'";
         List<List<Path>> lines = new ArrayList<>();
         int number = 0;
-        for (String line : Labels.text(MappedFile.read(list, LONGEST_LIST), where).split("\\R", -1)) {
+        for (String line :
+                Labels.text(MappedFile.read(list, LONGEST_LIST), where).split("\\R", -1)) {
             number++;
             String content = line.strip();
             if (!content.isEmpty() && !content.startsWith("#") && !content.startsWith("%")) {
@@ -65,7 +66,8 @@ record InputListSamples(List<InputSpec> inputs, List<Field> fields, List<List<Pa
             }
             if (paths[at] != null) {
                 throw new NibbleException(
-                        "%s gives the input '%s' twice".formatted(where, inputs.get(at).name()),
+                        "%s gives the input '%s' twice"
+                                .formatted(where, inputs.get(at).name()),
                         "name each input once");
             }
             paths[at] = resolve(mark < 0 ? words[i] : words[i].substring(mark + 2), list, where);

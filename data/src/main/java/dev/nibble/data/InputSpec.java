@@ -32,7 +32,9 @@ public record InputSpec(String name, DataType type, long[] dims) {
         if (dims.length == 0) {
             return "scalar";
         }
-        String text = Arrays.stream(dims).mapToObj(d -> d < 0 ? "?" : Long.toString(d)).collect(Collectors.joining("×"));
+        String text = Arrays.stream(dims)
+                .mapToObj(d -> d < 0 ? "?" : Long.toString(d))
+                .collect(Collectors.joining("×"));
         return batchFirst && text.startsWith("?") ? "N" + text.substring(1) : text;
     }
 

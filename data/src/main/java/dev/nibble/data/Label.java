@@ -13,7 +13,8 @@ public record Label(String text, int classIndex) {
     /// The label written as `text`; at most nine decimal digits make it a class too.
     public static Label of(String text) {
         String digits = text.strip();
-        boolean whole = !digits.isEmpty() && digits.length() <= 9 && digits.chars().allMatch(c -> c >= '0' && c <= '9');
+        boolean whole =
+                !digits.isEmpty() && digits.length() <= 9 && digits.chars().allMatch(c -> c >= '0' && c <= '9');
         return new Label(text, whole ? Integer.parseInt(digits) : -1);
     }
 

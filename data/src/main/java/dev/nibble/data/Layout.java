@@ -17,8 +17,9 @@ public enum Layout {
         return switch (text.toLowerCase(Locale.ROOT)) {
             case "nhwc" -> NHWC;
             case "nchw" -> NCHW;
-            default -> throw new NibbleException(
-                    "layout must be nhwc or nchw, but was '" + text + "'", "nhwc is a picture as files store it");
+            default ->
+                throw new NibbleException(
+                        "layout must be nhwc or nchw, but was '" + text + "'", "nhwc is a picture as files store it");
         };
     }
 }

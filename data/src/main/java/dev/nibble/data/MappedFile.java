@@ -21,9 +21,7 @@ final class MappedFile {
         }
         try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
             long size = channel.size();
-            return size == 0
-                    ? MemorySegment.NULL
-                    : channel.map(FileChannel.MapMode.READ_ONLY, 0, size, arena);
+            return size == 0 ? MemorySegment.NULL : channel.map(FileChannel.MapMode.READ_ONLY, 0, size, arena);
         } catch (IOException e) {
             throw unreadable(path, e);
         }
@@ -37,8 +35,7 @@ final class MappedFile {
             long size = Files.size(path);
             if (size > limit) {
                 throw new NibbleException(
-                        "'%s' has %d bytes, more than the %d a file of this kind may have"
-                                .formatted(path, size, limit),
+                        "'%s' has %d bytes, more than the %d a file of this kind may have".formatted(path, size, limit),
                         "check that it is the file you mean");
             }
             return Files.readAllBytes(path);

@@ -53,8 +53,7 @@ record NpyArray(DataType type, Shape shape, boolean fortranOrder, boolean bigEnd
         if (present != bytes) {
             throw damaged(
                     where,
-                    "%s %s takes %d bytes, but %d follow the header"
-                            .formatted(type.onnxName(), shape, bytes, present));
+                    "%s %s takes %d bytes, but %d follow the header".formatted(type.onnxName(), shape, bytes, present));
         }
         if (shape.rank() == 0) {
             throw new NibbleException(
@@ -129,7 +128,6 @@ record NpyArray(DataType type, Shape shape, boolean fortranOrder, boolean bigEnd
     }
 
     static NibbleException damaged(String where, String what) {
-        return new NibbleException(
-                where + " is not a readable .npy array: " + what, "write it again with numpy.save");
+        return new NibbleException(where + " is not a readable .npy array: " + what, "write it again with numpy.save");
     }
 }

@@ -35,9 +35,10 @@ record NpyHeader(String descr, boolean fortranOrder, long[] shape) {
             case "f2" -> DataType.FLOAT16;
             case "f4" -> DataType.FLOAT;
             case "f8" -> DataType.DOUBLE;
-            default -> throw new NibbleException(
-                    "%s holds elements of type '%s', which are not numbers Nibble reads".formatted(where, descr),
-                    "convert the array, for example with .astype('float32')");
+            default ->
+                throw new NibbleException(
+                        "%s holds elements of type '%s', which are not numbers Nibble reads".formatted(where, descr),
+                        "convert the array, for example with .astype('float32')");
         };
     }
 

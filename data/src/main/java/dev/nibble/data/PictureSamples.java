@@ -35,14 +35,15 @@ record PictureSamples(
     private static final int DEEPEST = 32;
 
     /// @param table a `.csv` that names the files, instead of the `labels.csv` beside them; or null
+    @SuppressWarnings("MustBeClosedChecker") // closed with the samples
     static PictureSamples open(Path path, @Nullable Path table, @Nullable String column) {
         Arena arena = Arena.ofShared();
         try {
-            Map<String, Supplier<byte[]>> files =
-                    Files.isDirectory(path) ? folder(path) : zip(path, arena);
+            Map<String, Supplier<byte[]>> files = Files.isDirectory(path) ? folder(path) : zip(path, arena);
             String where = table == null ? "labels.csv in '" + path + "'" : "'" + table + "'";
             Supplier<byte[]> inside = files.remove(TABLE);
-            byte[] csv = table != null ? MappedFile.read(table, Labels.LONGEST_FILE) : inside == null ? null : inside.get();
+            byte[] csv =
+                    table != null ? MappedFile.read(table, Labels.LONGEST_FILE) : inside == null ? null : inside.get();
             return of(files, csv == null ? null : LabelTable.parse(csv, where), column, path, arena);
         } catch (Throwable e) {
             arena.close();
@@ -60,7 +61,7 @@ record PictureSamples(
         } catch (IOException e) {
             throw MappedFile.unreadable(folder, e);
         } catch (UncheckedIOException e) {
-            throw MappedFile.unreadable(folder, e.getCause());
+            throw MappedFile.unreadable(folder, new IOException(e.getMessage(), e));
         }
         return files;
     }
@@ -100,8 +101,7 @@ record PictureSamples(
         }
         int file = table.fileColumn();
         if (file < 0) {
-            throw new NibbleException(
-                    table.where() + " has no column that names the pictures", "add a column 'file'");
+            throw new NibbleException(table.where() + " has no column that names the pictures", "add a column 'file'");
         }
         List<Label> labels = table.labels(column);
         List<Map.Entry<String, Supplier<byte[]>>> ordered = new ArrayList<>();

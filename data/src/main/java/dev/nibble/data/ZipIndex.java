@@ -62,13 +62,14 @@ record ZipIndex(MemorySegment file, String where, List<Entry> entries) {
                 int count = inflater.inflate(out.asSlice(written, room).asByteBuffer());
                 written += count;
                 if (count == 0 && !inflater.finished()) {
-                    throw damaged(where, "'%s' does not unpack to the %d bytes it claims"
-                            .formatted(entry.name, entry.size));
+                    throw damaged(
+                            where, "'%s' does not unpack to the %d bytes it claims".formatted(entry.name, entry.size));
                 }
             }
             if (written != entry.size) {
-                throw damaged(where, "'%s' unpacks to %d bytes, not the %d it claims"
-                        .formatted(entry.name, written, entry.size));
+                throw damaged(
+                        where,
+                        "'%s' unpacks to %d bytes, not the %d it claims".formatted(entry.name, written, entry.size));
             }
         } catch (DataFormatException e) {
             throw damaged(where, "'%s' does not unpack".formatted(entry.name));
@@ -107,8 +108,9 @@ record ZipIndex(MemorySegment file, String where, List<Entry> entries) {
     void claim(Entry entry) {
         require(entry, 8);
         if (entry.size / STEEPEST_RATIO > entry.compressed + 64) {
-            throw damaged(where, "'%s' claims to unpack from %d to %d bytes"
-                    .formatted(entry.name, entry.compressed, entry.size));
+            throw damaged(
+                    where,
+                    "'%s' claims to unpack from %d to %d bytes".formatted(entry.name, entry.compressed, entry.size));
         }
     }
 

@@ -63,8 +63,8 @@ class RealDataTest {
     @Test
     void cifarWithoutLayoutSaysWhichOneToAdd() {
         Path images = Shared.data("cifar10_test5k_images.npy");
-        NibbleException e = assertThrows(
-                NibbleException.class, () -> DataSet.open(images, DataOptions.NONE, List.of(CIFAR)));
+        NibbleException e =
+                assertThrows(NibbleException.class, () -> DataSet.open(images, DataOptions.NONE, List.of(CIFAR)));
         assertTrue(e.getMessage().contains("32×32×3") && e.getMessage().contains("N×3×32×32"), e.getMessage());
         assertTrue(e.hint().contains("--layout nhwc"), e.hint());
     }

@@ -50,22 +50,32 @@ public record Encoding(float scale, int zeroPoint, IntegerGrid grid) {
         IntegerGrid grid = new Scheme.Integer(bits, symmetry, Granularity.PER_TENSOR).grid(lo >= 0);
         return switch (symmetry) {
             case ASYMMETRIC -> {
-                float scale = scaleOf(hi - lo, grid.steps(), Math.max(hi, -lo));
+                float scale = scaleOf((hi - lo) / grid.steps());
                 long zeroPoint = Math.min(Math.max((long) Math.rint(-lo / scale), 0), grid.qMax());
-                yield new Encoding(scale, (int) zeroPoint, grid);
+                yield new Encoding(finite(scale, Math.max(zeroPoint, grid.qMax() - zeroPoint)), (int) zeroPoint, grid);
             }
             case SYMMETRIC, STRICT_SYMMETRIC, UNSIGNED_SYMMETRIC -> {
-                double magnitude = Math.max(hi, -lo);
-                yield new Encoding(scaleOf(magnitude, grid.qMax(), magnitude), 0, grid);
+                float scale = scaleOf(Math.max(hi, -lo) / grid.qMax());
+                yield new Encoding(finite(scale, grid.qMax()), 0, grid);
             }
         };
     }
 
-    /// Largest scale up to `extent / steps` whose grid points near `magnitude` do not overflow a float.
-    private static float scaleOf(double extent, long steps, double magnitude) {
-        double limit = Float.MAX_VALUE / Math.ceil(magnitude / extent * steps + 1);
-        float scale = (float) Math.max(extent / steps, MINIMUM_SCALE);
-        return magnitude > Float.MAX_VALUE / 2 ? (float) Math.min(scale, limit) : scale;
+    private static float scaleOf(double step) {
+        return (float) Math.max(step, MINIMUM_SCALE);
+    }
+
+    /// `scale`, or the largest below it at which `steps` steps do not overflow a float, so that what is left of a
+    /// finite value is finite.
+    private static float finite(float scale, long steps) {
+        float fitting = scale;
+        if (Float.isInfinite(steps * scale)) {
+            fitting = Float.MAX_VALUE / steps;
+            while (Float.isInfinite(steps * fitting)) {
+                fitting = Math.nextDown(fitting);
+            }
+        }
+        return fitting;
     }
 
     /// The code of `x`. NaN has none: check data before.

@@ -34,7 +34,7 @@ public record InspectDocument(
         Values.present("model", model);
         Values.nonNegative("parameters", parameters);
         ops = Values.map(ops);
-        domains = Values.map(domains);
+        domains = Values.sorted(domains);
         inputs = Values.list(inputs);
         outputs = Values.list(outputs);
         weights = Values.list(weights);

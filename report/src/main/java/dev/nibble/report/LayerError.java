@@ -23,4 +23,9 @@ public record LayerError(
         layerWiseDb = Values.decibels(layerWiseDb);
         cosine = Values.finite(cosine);
     }
+
+    /// What the layer is to blame for: the error that it adds itself; where that is not known, what has gathered.
+    public @Nullable Double blameDb() {
+        return layerWiseDb == null ? graphWiseDb : layerWiseDb;
+    }
 }

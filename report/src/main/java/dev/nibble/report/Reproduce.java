@@ -10,6 +10,6 @@ import java.util.Map;
 public record Reproduce(String command, long seed, Map<String, String> versions) {
     public Reproduce {
         Values.present("reproduce.command", command);
-        versions = Values.map(versions);
+        versions = Values.sorted(versions);
     }
 }

@@ -31,7 +31,7 @@ public record SimplifyDocument(
         Values.present("output", output);
         passes = Values.list(passes);
         maxDifference = Values.finite(maxDifference);
-        renamed = Values.map(renamed);
+        renamed = Values.sorted(renamed);
         findings = Values.list(findings);
     }
 }

@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /// How components of records are made fit for JSON: absent lists become empty ones, numbers that JSON cannot hold
@@ -18,6 +19,11 @@ final class Values {
     /// A copy that keeps the order.
     static <V> Map<String, V> map(@Nullable Map<String, ? extends V> map) {
         return map == null ? Map.of() : Collections.unmodifiableMap(new LinkedHashMap<>(map));
+    }
+
+    /// A copy in the order of the keys, for maps whose own order means nothing.
+    static <V> Map<String, V> sorted(@Nullable Map<String, ? extends V> map) {
+        return map == null ? Map.of() : Collections.unmodifiableMap(new TreeMap<>(map));
     }
 
     /// `null` for NaN and infinity.

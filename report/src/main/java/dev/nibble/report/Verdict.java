@@ -104,32 +104,27 @@ public record Verdict(Level level, String sentence, List<String> notes) {
 
     private static Judgement judgeDrop(String precision, Metric metric, String figures) {
         Interval interval = metric.ci95();
-        String points = Figures.signless(Math.abs(metric.drop()) * 100, 2) + " points";
+        boolean small = metric.drop() <= SMALL_DROP;
+        Level loss = small ? Level.SMALL_LOSS : Level.LOSS;
+        String loses = precision + (small ? " loses a little accuracy: " : " loses accuracy: ") + figures;
+        String keeps = precision + " keeps accuracy: " + figures;
         if (interval == null) {
             return metric.drop() <= 0
-                    ? new Judgement(Level.KEPT, precision + " keeps accuracy: " + figures + ": no loss.")
-                    : new Judgement(
-                            metric.drop() <= SMALL_DROP ? Level.SMALL_LOSS : Level.LOSS,
-                            precision + " costs " + points + ": " + figures + ".");
+                    ? new Judgement(Level.KEPT, keeps + ": no loss.")
+                    : new Judgement(loss, loses + "; without an interval this may be noise.");
         }
         if (!interval.contains(0)) {
-            if (metric.drop() < 0) {
-                return new Judgement(
-                        Level.KEPT,
-                        precision + " keeps accuracy: " + figures + ": no loss, the difference is in its favour.");
-            }
-            return metric.drop() <= SMALL_DROP
-                    ? new Judgement(
-                            Level.SMALL_LOSS, precision + " costs " + points + ": " + figures + ": small, but real.")
-                    : new Judgement(Level.LOSS, precision + " costs " + points + ": " + figures + ": a real loss.");
+            return metric.drop() < 0
+                    ? new Judgement(Level.KEPT, keeps + ": no loss, the difference is in its favour.")
+                    : new Judgement(loss, loses + (small ? ": small, but real." : ": a real loss."));
         }
-        if (interval.high() <= SMALL_DROP) {
-            return new Judgement(Level.KEPT, precision + " keeps accuracy: " + figures + ": no measurable loss.");
-        }
-        return new Judgement(
-                Level.UNKNOWN,
-                precision + " shows no certain loss: " + figures + "; these samples cannot rule out a loss of "
-                        + Figures.signless(interval.high() * 100, 1) + " points.");
+        return interval.high() <= SMALL_DROP
+                ? new Judgement(Level.KEPT, keeps + ": no measurable loss.")
+                : new Judgement(
+                        Level.UNKNOWN,
+                        precision + " shows no certain loss: " + figures
+                                + "; these samples cannot rule out a loss of "
+                                + Figures.signless(interval.high() * 100, 1) + " points.");
     }
 
     private static String figures(Metric metric) {

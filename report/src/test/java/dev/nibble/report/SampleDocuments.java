@@ -114,7 +114,7 @@ public final class SampleDocuments {
                                 Finding.Severity.WARNING,
                                 "2 duplicates among the calibration samples (train/00012.png, train/00417.png).",
                                 "Remove them; they count twice.")))
-                .files(files(0.27))
+                .files(files(3_420_118, 0.27))
                 .pictures(imagePictures(8))
                 .assumption("The symbolic batch N of input `input` was bound to 1.")
                 .assumption("Images are NHWC bytes, 0–255; x' = (x − 127.5) / 127.5.")
@@ -173,7 +173,7 @@ public final class SampleDocuments {
                                 Finding.Severity.ERROR,
                                 "13 depthwise outputs are quantized before their Clip.",
                                 "Use a rule set that fuses them: --target sm8650")))
-                .files(files(0.27))
+                .files(files(10_336_912, 0.27))
                 .pictures(imagePictures(12))
                 .next(new NextStep(
                         "nibble quantize imagenet_mobilenetv1_075_224.onnx --data nips17_224.zip --algorithms cle,bias-correction --out out2",
@@ -214,7 +214,7 @@ public final class SampleDocuments {
                         Finding.Severity.ERROR,
                         "The quantized model is at chance level.",
                         "Start from W8A8; then lower the bits of the least sensitive layers only.")))
-                .files(files(0.15))
+                .files(files(10_336_912, 0.15))
                 .pictures(imagePictures(4))
                 .build();
     }
@@ -228,7 +228,7 @@ public final class SampleDocuments {
                 .histograms(histograms(10, 28))
                 .findings(List.of(new Finding(
                         "Q102", Finding.Severity.WARNING, "Only 120 calibration samples.", "Give 200 or more.")))
-                .files(files(0.28))
+                .files(files(10_857_958, 0.28))
                 .pictures(textPictures())
                 .build();
     }
@@ -343,10 +343,10 @@ public final class SampleDocuments {
                         "nibble placement out/model.qdq.onnx --target sm8650", "check which operators the NPU takes"));
     }
 
-    private static List<FileRecord> files(double ratio) {
+    private static List<FileRecord> files(long bytes, double ratio) {
         return List.of(
-                new FileRecord("model.qdq.onnx", OTHER_HASH, (long) (10_336_912 * ratio)),
-                new FileRecord("model.float.onnx", HASH, 10_336_912),
+                new FileRecord("model.qdq.onnx", OTHER_HASH, (long) (bytes * ratio)),
+                new FileRecord("model.float.onnx", HASH, bytes),
                 new FileRecord("model.encodings", OTHER_HASH, 184_220));
     }
 

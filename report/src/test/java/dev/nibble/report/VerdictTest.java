@@ -61,7 +61,7 @@ class VerdictTest {
     void aSmallRealLossIsCalledSo() {
         assertVerdict(
                 Level.SMALL_LOSS,
-                "W8A8 costs 0.45 points: 91.28 % against 91.73 % float (−0.45 points, 95 % interval −0.70 … −0.20,"
+                "W8A8 loses a little accuracy: 91.28 % against 91.73 % float (−0.45 points, 95 % interval −0.70 … −0.20,"
                         + " 5,000 samples): small, but real.",
                 of(ENOUGH, top1(0.9173, 0.9128, new Interval(0.0020, 0.0070), 5000), null));
     }
@@ -70,7 +70,7 @@ class VerdictTest {
     void aLoss() {
         assertVerdict(
                 Level.LOSS,
-                "W8A8 costs 6.00 points: 74.29 % against 80.29 % float (−6.00 points, 95 % interval −7.90 … −4.10, 700"
+                "W8A8 loses accuracy: 74.29 % against 80.29 % float (−6.00 points, 95 % interval −7.90 … −4.10, 700"
                         + " samples): a real loss.",
                 SampleDocuments.degraded().verdict());
     }

@@ -28,8 +28,8 @@ public record Comparison(
     /// @throws IllegalArgumentException where they differ in number
     public static Comparison of(String name, Scores reference, Scores scores) {
         if (reference.n() != scores.n()) {
-            throw new IllegalArgumentException("both runs must have as many samples, but had %d and %d"
-                    .formatted(reference.n(), scores.n()));
+            throw new IllegalArgumentException(
+                    "both runs must have as many samples, but had %d and %d".formatted(reference.n(), scores.n()));
         }
         if (reference instanceof Scores.Binary(BitSet first, int n)
                 && scores instanceof Scores.Binary(BitSet second, int _)) {

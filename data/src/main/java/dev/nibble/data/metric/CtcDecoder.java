@@ -20,7 +20,9 @@ public record CtcDecoder(List<String> classes, int blank) {
     /// The decoder for an alphabet behind a blank of class 0, as PaddleOCR's models have it.
     public static CtcDecoder blankFirst(List<String> alphabet) {
         return new CtcDecoder(
-                java.util.stream.Stream.concat(java.util.stream.Stream.of(""), alphabet.stream()).toList(), 0);
+                java.util.stream.Stream.concat(java.util.stream.Stream.of(""), alphabet.stream())
+                        .toList(),
+                0);
     }
 
     /// The text of sample `row` of an output \[N, steps, classes\]. A step with a NaN reads as a blank.

@@ -82,47 +82,52 @@ public final class OutputComparison {
         boolean same = true;
         double[] p = new double[classes];
         double[] q = new double[classes];
+        double[] weights = new double[classes];
+        double[] others = new double[classes];
         for (int position = 0; position < positions; position++) {
             int start = position / inner * classes * inner + position % inner;
             int best = Rows.argMax(first, start, classes, inner);
             same &= best >= 0 && best == Rows.argMax(second, start, classes, inner);
-            logSoftmax(first, start, inner, p);
-            logSoftmax(second, start, inner, q);
+            softmax(first, start, inner, weights, p);
+            softmax(second, start, inner, others, q);
             for (int i = 0; i < classes; i++) {
                 // A class that the reference rules out weighs nothing.
-                double weight = Math.exp(p[i]);
-                sum += weight == 0 ? 0 : weight * (p[i] - q[i]);
+                sum += weights[i] == 0 ? 0 : weights[i] * (p[i] - q[i]);
             }
         }
         divergence[n] = positions == 0 ? Double.NaN : Math.max(0, sum / positions);
         agreed.set(n, same);
     }
 
-    /// ln softmax of `out.length` values; where they are probabilities already (none negative, sum 1 within 10⁻³), their
-    /// logarithm, none below ln 10⁻¹².
-    private static void logSoftmax(float[] values, int start, int stride, double[] out) {
+    /// Fills `weights` with the softmax of the values and `logs` with its natural logarithm. Values that are
+    /// probabilities already (none negative, sum 1 within 10⁻³) are taken as they are, no logarithm below ln 10⁻¹².
+    private static void softmax(float[] values, int start, int stride, double[] weights, double[] logs) {
         double highest = Double.NEGATIVE_INFINITY;
         double sum = 0;
         boolean negative = false;
-        for (int i = 0; i < out.length; i++) {
-            out[i] = values[start + i * stride];
-            highest = Math.max(highest, out[i]);
-            sum += out[i];
-            negative |= out[i] < 0;
+        for (int i = 0; i < logs.length; i++) {
+            double value = values[start + i * stride];
+            logs[i] = value;
+            highest = Math.max(highest, value);
+            sum += value;
+            negative |= value < 0;
         }
-        if (!negative && out.length > 1 && Math.abs(sum - 1) <= 1e-3) {
-            for (int i = 0; i < out.length; i++) {
-                out[i] = Math.log(Math.max(out[i] / sum, 1e-12));
+        if (!negative && logs.length > 1 && Math.abs(sum - 1) <= 1e-3) {
+            for (int i = 0; i < logs.length; i++) {
+                weights[i] = logs[i] / sum;
+                logs[i] = Math.log(Math.max(weights[i], 1e-12));
             }
             return;
         }
         double total = 0;
-        for (double value : out) {
-            total += Math.exp(value - highest);
+        for (int i = 0; i < logs.length; i++) {
+            weights[i] = Math.exp(logs[i] - highest);
+            total += weights[i];
         }
         double shift = highest + Math.log(total);
-        for (int i = 0; i < out.length; i++) {
-            out[i] -= shift;
+        for (int i = 0; i < logs.length; i++) {
+            weights[i] /= total;
+            logs[i] -= shift;
         }
     }
 
@@ -130,9 +135,14 @@ public final class OutputComparison {
     /// samples; infinite where the outputs are equal.
     public MetricResult sqnrDb() {
         double[][] columns = {Arrays.copyOf(signal, n), Arrays.copyOf(noise, n)};
-        double[] sums = {Arrays.stream(columns[0]).sum(), Arrays.stream(columns[1]).sum()};
+        double[] sums = {
+            Arrays.stream(columns[0]).sum(), Arrays.stream(columns[1]).sum()
+        };
         return new MetricResult(
-                "sqnrDb", n == 0 ? Double.NaN : decibels(sums), n, Bootstrap.interval(columns, OutputComparison::decibels));
+                "sqnrDb",
+                n == 0 ? Double.NaN : decibels(sums),
+                n,
+                Bootstrap.interval(columns, OutputComparison::decibels));
     }
 
     private static double decibels(double[] sums) {

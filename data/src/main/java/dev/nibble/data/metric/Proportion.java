@@ -58,8 +58,8 @@ public final class Proportion {
         double second = (double) (both + onlySecond) / n;
         Interval one = wilson(both + onlyFirst, n);
         Interval two = wilson(both + onlySecond, n);
-        double margins = (double) (both + onlyFirst) * (onlySecond + neither) * (both + onlySecond)
-                * (onlyFirst + neither);
+        double margins =
+                (double) (both + onlyFirst) * (onlySecond + neither) * (both + onlySecond) * (onlyFirst + neither);
         double cross = (double) both * neither - (double) onlyFirst * onlySecond;
         double corrected = cross > 0 ? Math.max(cross - n / 2.0, 0) : cross;
         double phi = margins == 0 ? 0 : corrected / Math.sqrt(margins);

@@ -107,7 +107,10 @@ public final class FoldConstants implements Pass {
         }
 
         private void visit(Node node) {
-            if (!node.isStandard() || node.outputs().stream().allMatch(String::isEmpty)) {
+            // An Identity of a constant is another name for it, not a copy: RemoveIdentity sees to it.
+            if (!node.isStandard()
+                    || node.is("Identity")
+                    || node.outputs().stream().allMatch(String::isEmpty)) {
                 return;
             }
             if (node.is("Constant")) {

@@ -1,6 +1,7 @@
 package dev.nibble.graph.pass;
 
 import dev.nibble.graph.Executor;
+import dev.nibble.graph.Nearest;
 import dev.nibble.graph.NibbleException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -16,12 +17,22 @@ public final class Passes {
     /// @param newestOpset how far passes that need a newer operator may raise the model
     public static List<Pass> all(@Nullable Executor executor, long newestOpset) {
         return List.of(
+                new InferShapes(),
                 new RaiseOpset(RaiseOpset.MINIMUM),
                 new FoldConstants(executor),
                 new RemoveIdentity(),
                 new RemoveDeadNodes(),
+                new FuseClip(newestOpset),
+                new FuseHardSwish(newestOpset),
+                new FuseHardSigmoid(newestOpset),
+                new FuseGelu(newestOpset),
+                new FuseMish(newestOpset),
+                new FuseSwish(newestOpset),
+                new FuseLayerNorm(newestOpset),
+                new FuseRmsNorm(newestOpset),
+                new FuseConvBias(),
                 new FoldBatchNorm(),
-                new FuseConvBias());
+                new FoldScale());
     }
 
     /// The passes that `--passes` names, in the order of [#all], or none for `none`.
@@ -40,7 +51,11 @@ public final class Passes {
         if (!wanted.isEmpty()) {
             throw new NibbleException(
                     "there is no pass '" + wanted.getFirst() + "'",
-                    "passes are " + all.stream().map(Pass::name).collect(Collectors.joining(", ")) + "; none for none");
+                    Nearest.didYouMean(
+                            wanted.getFirst(),
+                            all.stream().map(Pass::name).toList(),
+                            "passes are " + all.stream().map(Pass::name).collect(Collectors.joining(", "))
+                                    + "; none for none"));
         }
         return chosen;
     }

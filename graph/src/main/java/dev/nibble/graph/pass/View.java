@@ -52,10 +52,17 @@ final class View {
                 .map(Initializer::tensor);
     }
 
-    /// The number behind `value`, if it is a constant of one element.
+    /// The number behind `value`, if it is a float constant of one element that adds no axis by broadcasting.
     OptionalDouble scalar(String value) {
+        return constant(value).filter(t -> Numbers.isFloat(t.type())).isPresent()
+                ? number(value)
+                : OptionalDouble.empty();
+    }
+
+    /// As [#scalar], of whole numbers too.
+    OptionalDouble number(String value) {
         return constant(value)
-                .filter(t -> t.elements() == 1 && Numbers.readable(t.type()))
+                .filter(t -> t.elements() == 1 && t.shape().rank() <= 1 && Numbers.readable(t.type()))
                 .map(t -> OptionalDouble.of(Numbers.at(t, 0)))
                 .orElse(OptionalDouble.empty());
     }

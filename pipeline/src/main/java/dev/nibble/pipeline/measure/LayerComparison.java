@@ -10,22 +10,24 @@ import dev.nibble.quant.measure.SignalToNoise;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 
 /// The error at every quantized value of a QDQ model against its float twin, twice: *graph-wise*, with everything
 /// before it quantized as well, and *layer-wise*, with this layer alone quantized and float values fed to it.
 /// The first says how bad it is at that place, the second who did it.
 public final class LayerComparison implements AutoCloseable {
-    private final Model qdq;
-    private final QdqPieces pieces;
-    private final List<String> values;
-    private final List<String> skipped;
+    private final List<Place> places = new ArrayList<>();
+    private final List<String> skipped = new ArrayList<>();
+    private final Map<String, String> feeds = new LinkedHashMap<>();
     private final Executor.Session reference;
     private final Executor.Session quantized;
     private final Executor.Session alone;
-    private final Map<String, SignalToNoise> graphWise = new LinkedHashMap<>();
-    private final Map<String, SignalToNoise> layerWise = new LinkedHashMap<>();
+    private final Map<String, SignalToNoise> graphWise = new HashMap<>();
+    private final Map<String, SignalToNoise> layerWise = new HashMap<>();
 
     /// The error at one value.
     ///
@@ -33,33 +35,54 @@ public final class LayerComparison implements AutoCloseable {
     /// @param op the operator that makes it
     public record Row(String value, String op, SignalToNoise graphWise, SignalToNoise layerWise) {}
 
+    /// @param value in the float twin
+    /// @param result the dequantized value in the QDQ model
+    private record Place(String value, String op, String result) {}
+
     /// @param twin the float model whose value names the QDQ model kept
     /// @param options graph optimization should be off: the file's own arithmetic is to be seen
     public LayerComparison(Model twin, Model qdq, Executor executor, Executor.Options options) {
-        this.qdq = qdq;
-        pieces = QdqPieces.cut(qdq);
+        QdqPieces pieces = QdqPieces.cut(qdq);
         Graph graph = twin.graph();
-        values = new ArrayList<>();
-        skipped = new ArrayList<>();
-        for (String value : pieces.results().keySet()) {
-            (graph.producer(value).isPresent() ? values : skipped).add(value);
-        }
-        List<String> fetched = new ArrayList<>(values);
-        for (String value : pieces.feeds().keySet()) {
-            if (!fetched.contains(value) && graph.producer(value).isPresent()) {
-                fetched.add(value);
+        Map<String, String> names = new HashMap<>();
+        for (Node node : qdq.graph().nodes()) {
+            for (String value : node.outputs()) {
+                String result = pieces.results().get(value);
+                if (result == null) {
+                    continue;
+                }
+                twinName(graph, value, result)
+                        .ifPresentOrElse(
+                                name -> {
+                                    names.put(value, name);
+                                    places.add(new Place(name, node.opType(), result));
+                                },
+                                () -> skipped.add(value));
             }
         }
-        List<String> results = values.stream().map(pieces.results()::get).toList();
+        pieces.feeds().forEach((value, feed) -> feeds.put(feed, names.getOrDefault(value, value)));
+        Set<String> fetched = new LinkedHashSet<>(feeds.values());
+        places.forEach(place -> fetched.add(place.value()));
+        fetched.removeIf(graph::isInput);
+        List<String> results = places.stream().map(Place::result).toList();
         List<Executor.Session> opened = new ArrayList<>();
         try {
-            reference = opened(opened, executor.open(twin, fetched, options));
+            reference = opened(opened, executor.open(twin, List.copyOf(fetched), options));
             quantized = opened(opened, executor.open(qdq, results, options));
             alone = opened(opened, executor.open(pieces.model(), results, options));
         } catch (RuntimeException e) {
             opened.forEach(Executor.Session::close);
             throw e;
         }
+    }
+
+    /// What the float twin calls a value that is quantized. At a graph output the QDQ model gives the name to the
+    /// dequantized value.
+    private static Optional<String> twinName(Graph twin, String value, String result) {
+        if (twin.producer(value).isPresent()) {
+            return Optional.of(value);
+        }
+        return twin.producer(result).isPresent() ? Optional.of(result) : Optional.empty();
     }
 
     private static Executor.Session opened(List<Executor.Session> all, Executor.Session session) {
@@ -74,11 +97,11 @@ public final class LayerComparison implements AutoCloseable {
         sum(graphWise, exact, quantized.run(inputs));
         Map<String, Tensor> fed = new HashMap<>();
         inputs.forEach((name, tensor) -> {
-            if (!pieces.feeds().containsKey(name)) {
+            if (!feeds.containsValue(name)) {
                 fed.put(name, tensor);
             }
         });
-        pieces.feeds().forEach((value, feed) -> {
+        feeds.forEach((feed, value) -> {
             Tensor tensor = exact.get(value);
             if (tensor == null) {
                 throw new IllegalStateException("value '" + value + "' is not in the float model");
@@ -89,35 +112,29 @@ public final class LayerComparison implements AutoCloseable {
     }
 
     private void sum(Map<String, SignalToNoise> sums, Map<String, Tensor> exact, Map<String, Tensor> seen) {
-        for (String value : values) {
-            Tensor expected = exact.get(value);
-            Tensor received = seen.get(pieces.results().getOrDefault(value, value));
+        for (Place place : places) {
+            Tensor expected = exact.get(place.value());
+            Tensor received = seen.get(place.result());
             if (expected != null && received != null) {
-                sums.merge(value, SignalToNoise.of(expected, received), SignalToNoise::plus);
+                sums.merge(place.value(), SignalToNoise.of(expected, received), SignalToNoise::plus);
             }
         }
     }
 
     /// The rows in the order in which the values are computed.
     public List<Row> rows() {
-        List<Row> rows = new ArrayList<>();
-        for (Node node : qdq.graph().nodes()) {
-            for (String output : node.outputs()) {
-                if (values.contains(output)) {
-                    rows.add(new Row(
-                            output,
-                            node.opType(),
-                            graphWise.getOrDefault(output, SignalToNoise.NONE),
-                            layerWise.getOrDefault(output, SignalToNoise.NONE)));
-                }
-            }
-        }
-        return rows;
+        return places.stream()
+                .map(place -> new Row(
+                        place.value(),
+                        place.op(),
+                        graphWise.getOrDefault(place.value(), SignalToNoise.NONE),
+                        layerWise.getOrDefault(place.value(), SignalToNoise.NONE)))
+                .toList();
     }
 
     /// Quantized values that the float model does not have, and that could not be compared.
     public List<String> skipped() {
-        return skipped;
+        return List.copyOf(skipped);
     }
 
     @Override

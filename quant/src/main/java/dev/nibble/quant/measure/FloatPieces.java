@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/// A float model cut at chosen values: each of them is fed from outside and also computed, so that what an error in a
-/// value does to the next values can be seen alone.
+/// A float model cut at chosen values: each of them is fed from outside and also computed, so that what an error in
+/// a value does to the next values can be seen alone.
 ///
 /// @param model the cut model; its inputs are [#feeds]
 /// @param feeds by value that was cut, the name of the input that stands for it

@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/// A QDQ model cut at every quantizer of an activation: each layer computes from float values that are fed to it, with
-/// its own quantizers and nobody else's error.
+/// A QDQ model cut at every quantizer of an activation: each layer computes from float values that are fed to it,
+/// with its own quantizers and nobody else's error.
 ///
 /// @param model the cut model; its inputs are [#feeds]
 /// @param feeds by float value, the name of the input that stands for it

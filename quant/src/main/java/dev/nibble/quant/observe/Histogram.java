@@ -14,10 +14,12 @@ import org.jspecify.annotations.Nullable;
 /// All values are finite.
 public final class Histogram {
     /// The histogram of no values.
-    public static final Histogram EMPTY = new Histogram(0, Extremes.NONE, 0, 0, 0, new long[Bins.PAGES][], 0);
+    public static final Histogram EMPTY = new Histogram(0, Extremes.NONE, 0, 0, 0, 0, 0, new long[Bins.PAGES][], 0);
 
     private final long count;
     private final Extremes extremes;
+    private final long atMin;
+    private final long atMax;
     private final long zeros;
     private final long tinyPositive;
     private final long tinyNegative;
@@ -29,6 +31,8 @@ public final class Histogram {
     private Histogram(
             long count,
             Extremes extremes,
+            long atMin,
+            long atMax,
             long zeros,
             long tinyPositive,
             long tinyNegative,
@@ -36,6 +40,8 @@ public final class Histogram {
             long binned) {
         this.count = count;
         this.extremes = extremes;
+        this.atMin = atMin;
+        this.atMax = atMax;
         this.zeros = zeros;
         this.tinyPositive = tinyPositive;
         this.tinyNegative = tinyNegative;
@@ -45,10 +51,18 @@ public final class Histogram {
 
     /// A histogram of bins as an observer keeps them.
     ///
+    /// @param atMin how many of the binned values are the smallest one
+    /// @param atMax how many of the binned values are the largest one
     /// @param pages counts by sign and exponent; taken over, and changed
     /// @param tinyPositive counts of positive values that had no page of their own, exact zero left out
     static Histogram of(
-            long count, Extremes extremes, long[] @Nullable [] pages, long tinyPositive, long tinyNegative) {
+            long count,
+            Extremes extremes,
+            long atMin,
+            long atMax,
+            long[] @Nullable [] pages,
+            long tinyPositive,
+            long tinyNegative) {
         float reach = Math.max(Math.abs(extremes.min()), Math.abs(extremes.max()));
         int firstOwn = Bins.firstOwn(Bins.exponent(reach));
         long zeros = takeZeros(pages[0]) + takeZeros(pages[Bins.NEGATIVE]);
@@ -65,7 +79,7 @@ public final class Histogram {
                 }
             }
         }
-        return new Histogram(count, extremes, zeros, positive, negative, pages, binned);
+        return new Histogram(count, extremes, atMin, atMax, zeros, positive, negative, pages, binned);
     }
 
     /// The histogram of all of `values`.
@@ -124,9 +138,14 @@ public final class Histogram {
             sum[0] = zeroPage;
         }
         zeroPage[0] += zeros + other.zeros;
+        Extremes both = extremes.merge(other.extremes);
         return of(
                 count + other.count,
-                extremes.merge(other.extremes),
+                both,
+                (extremes.minKey() == both.minKey() ? atMin : 0)
+                        + (other.extremes.minKey() == both.minKey() ? other.atMin : 0),
+                (extremes.maxKey() == both.maxKey() ? atMax : 0)
+                        + (other.extremes.maxKey() == both.maxKey() ? other.atMax : 0),
                 sum,
                 tinyPositive + other.tinyPositive,
                 tinyNegative + other.tinyNegative);
@@ -179,7 +198,12 @@ public final class Histogram {
     public Magnitudes positive() {
         Magnitudes side = positive;
         if (side == null) {
-            side = Magnitudes.of(pages, 0, tinyPositive, Math.max(max(), 0), absMax());
+            side = Magnitudes.of(
+                    pages,
+                    0,
+                    tinyPositive,
+                    new Magnitudes.Bounds(Math.max(min(), 0), Math.max(max(), 0), atMax),
+                    absMax());
             positive = side;
         }
         return side;
@@ -189,7 +213,12 @@ public final class Histogram {
     public Magnitudes negative() {
         Magnitudes side = negative;
         if (side == null) {
-            side = Magnitudes.of(pages, Bins.NEGATIVE, tinyNegative, Math.max(-min(), 0), absMax());
+            side = Magnitudes.of(
+                    pages,
+                    Bins.NEGATIVE,
+                    tinyNegative,
+                    new Magnitudes.Bounds(Math.max(-max(), 0), Math.max(-min(), 0), atMin),
+                    absMax());
             negative = side;
         }
         return side;
@@ -239,6 +268,8 @@ public final class Histogram {
         return other instanceof Histogram that
                 && count == that.count
                 && extremes.equals(that.extremes)
+                && atMin == that.atMin
+                && atMax == that.atMax
                 && zeros == that.zeros
                 && tinyPositive == that.tinyPositive
                 && tinyNegative == that.tinyNegative

@@ -33,22 +33,31 @@ public final class Magnitudes {
         }
     }
 
+    /// What is known exactly of one side.
+    ///
+    /// @param min no magnitude is below this
+    /// @param max the largest magnitude
+    /// @param atMax how many values have it; they are taken as a bin of their own, so that a mask constant or a
+    ///     clip
+    ///     costs no error that it does not have
+    record Bounds(double min, double max, long atMax) {}
+
     /// @param first number of the page of exponent 0
     /// @param tiny values that share one count
-    /// @param max the largest magnitude on this side
     /// @param reach the largest magnitude on either side
-    static Magnitudes of(long[] @Nullable [] pages, int first, long tiny, double max, float reach) {
-        int used = 1;
+    static Magnitudes of(long[] @Nullable [] pages, int first, long tiny, Bounds bounds, float reach) {
+        int used = 2;
         for (int p = first; p < first + 256; p++) {
             used += pages[p] == null ? 0 : Bins.PAGE;
         }
+        double max = bounds.max;
         double[] lower = new double[used];
         double[] upper = new double[used];
         double[] counts = new double[used];
         int n = 0;
         if (tiny > 0) {
-            lower[0] = 0;
             upper[0] = Math.min(Bins.lower(Bins.firstOwn(Bins.exponent(reach)), 0), max);
+            lower[0] = Math.min(bounds.min, upper[0]);
             counts[0] = tiny;
             n = 1;
         }
@@ -59,12 +68,22 @@ public final class Magnitudes {
             }
             for (int bin = 0; bin < Bins.PAGE; bin++) {
                 if (page[bin] > 0) {
-                    lower[n] = Bins.lower(p - first, bin);
+                    lower[n] = Math.max(Bins.lower(p - first, bin), bounds.min);
                     // The next float's bits carry over into the exponent; the largest value bounds its own bin.
                     upper[n] = Math.max(Math.min(Bins.lower(p - first, bin + 1), max), lower[n]);
                     counts[n++] = page[bin];
                 }
             }
+        }
+        if (n > 0 && bounds.atMax > 0 && upper[n - 1] == max && lower[n - 1] < max) {
+            long rest = (long) counts[n - 1] - bounds.atMax;
+            if (rest > 0) {
+                counts[n - 1] = rest;
+                n++;
+            }
+            lower[n - 1] = max;
+            upper[n - 1] = max;
+            counts[n - 1] = bounds.atMax;
         }
         return new Magnitudes(Arrays.copyOf(lower, n), Arrays.copyOf(upper, n), Arrays.copyOf(counts, n));
     }
@@ -101,8 +120,23 @@ public final class Magnitudes {
 
     /// The first bin that reaches above `x`, or [#bins].
     public int binAt(double x) {
-        int low = 0;
-        int high = counts.length;
+        return binBetween(x, 0, counts.length);
+    }
+
+    /// As [#binAt(double)], for an `x` that is known to be in bin `from` or a later one, and likely near.
+    public int binAt(double x, int from) {
+        int step = 1;
+        int low = from;
+        while (low + step < counts.length && upper[low + step] <= x) {
+            low += step;
+            step *= 2;
+        }
+        return binBetween(x, low, Math.min(counts.length, low + step + 1));
+    }
+
+    private int binBetween(double x, int from, int to) {
+        int low = from;
+        int high = to;
         while (low < high) {
             int middle = (low + high) >>> 1;
             if (upper[middle] > x) {
@@ -112,6 +146,33 @@ public final class Magnitudes {
             }
         }
         return low;
+    }
+
+    /// The sum of the squared distances to `level` of the values between `from` and `to`.
+    ///
+    /// @param fromBin [#binAt] of `from`
+    /// @param toBin [#binAt] of `to`
+    public double squaredDistance(double from, int fromBin, double to, int toBin, double level) {
+        if (toBin - fromBin > 8) {
+            return sums(to, toBin).minus(sums(from, fromBin)).squaredDistance(level);
+        }
+        // Few bins: directly, since for values far from zero the difference of prefix sums would be mostly rounding.
+        double sum = 0;
+        for (int bin = fromBin; bin <= toBin && bin < counts.length; bin++) {
+            double a = Math.max(lower[bin], from);
+            double b = Math.min(upper[bin], to);
+            double width = b - a;
+            double distance = (a + b) / 2 - level;
+            double count = counts[bin];
+            if (bin == toBin || a > lower[bin]) {
+                if (!(width > 0)) {
+                    continue;
+                }
+                count *= width / (upper[bin] - lower[bin]);
+            }
+            sum += count * (distance * distance + width * width / 12);
+        }
+        return sum;
     }
 
     /// How many values lie below `x`.

@@ -18,36 +18,49 @@ record SideError(double rounding, double clipping, double clipped) {
 
     static SideError of(Magnitudes side, double step, long steps) {
         double end = steps * step;
-        Magnitudes.Sums inside = side.sums(end);
-        Magnitudes.Sums beyond = side.total().minus(inside);
         double rounding = steps <= FEW_STEPS ? cells(side, step, (int) steps) : bins(side, step, end);
-        return new SideError(rounding, beyond.squaredDistance(end), beyond.count());
+        int bin = side.binAt(end);
+        return new SideError(
+                rounding,
+                clipping(side, end, bin),
+                side.count() - side.sums(end, bin).count());
     }
 
-    /// Rounding error of steps 0…n on each prefix: element n is the error of the values below n·step when n is the
-    /// last step.
-    static double[] prefixes(Magnitudes side, double step, int steps) {
-        double[] errors = new double[steps + 1];
+    /// What lies beyond `end`, which is in bin `bin`.
+    static double clipping(Magnitudes side, double end, int bin) {
+        return side.squaredDistance(end, bin, Double.POSITIVE_INFINITY, side.bins(), end);
+    }
+
+    /// For each n up to `steps`: the rounding error, and `weight` times the clipping error, if n is the last step.
+    static double[] costs(Magnitudes side, double step, int steps, double weight) {
+        double[] costs = new double[steps + 1];
         double sum = 0;
-        Magnitudes.Sums last = side.sums(0);
+        double from = 0;
+        int fromBin = 0;
         for (int k = 0; k <= steps; k++) {
             double level = k * step;
-            Magnitudes.Sums atLevel = side.sums(level);
-            errors[k] = sum + atLevel.minus(last).squaredDistance(level);
-            Magnitudes.Sums next = side.sums(level + step / 2);
-            sum += next.minus(last).squaredDistance(level);
-            last = next;
+            int levelBin = side.binAt(level, fromBin);
+            double next = level + step / 2;
+            int nextBin = side.binAt(next, levelBin);
+            double lowerHalf = side.squaredDistance(from, fromBin, level, levelBin, level);
+            costs[k] = sum + lowerHalf + weight * clipping(side, level, levelBin);
+            sum += lowerHalf + side.squaredDistance(level, levelBin, next, nextBin, level);
+            from = next;
+            fromBin = nextBin;
         }
-        return errors;
+        return costs;
     }
 
     private static double cells(Magnitudes side, double step, int steps) {
         double sum = 0;
-        Magnitudes.Sums last = side.sums(0);
-        for (int k = 0; k <= steps; k++) {
-            Magnitudes.Sums next = side.sums(k == steps ? k * step : (k + 0.5) * step);
-            sum += next.minus(last).squaredDistance(k * step);
-            last = next;
+        double from = 0;
+        int fromBin = 0;
+        for (int k = 0; k <= steps && fromBin < side.bins(); k++) {
+            double to = k == steps ? k * step : (k + 0.5) * step;
+            int toBin = side.binAt(to, fromBin);
+            sum += side.squaredDistance(from, fromBin, to, toBin, k * step);
+            from = to;
+            fromBin = toBin;
         }
         return sum;
     }

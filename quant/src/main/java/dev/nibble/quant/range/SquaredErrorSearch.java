@@ -5,6 +5,7 @@ import dev.nibble.quant.IntegerGrid;
 import dev.nibble.quant.Symmetry;
 import dev.nibble.quant.observe.Histogram;
 import dev.nibble.quant.observe.Magnitudes;
+import java.util.Arrays;
 
 /// Looks for the scale and zero point with the least `rounding + weight · clipping` squared error.
 ///
@@ -101,45 +102,32 @@ final class SquaredErrorSearch {
     private void tryZeroPoints(double scale, int steps) {
         int mostBelow = (int) Math.min(steps, Math.ceil(-observed.min() / scale));
         int mostAbove = (int) Math.min(steps, Math.ceil(observed.max() / scale));
-        double[] negative = costs(observed.negative(), scale, mostBelow);
-        double[] positive = costs(observed.positive(), scale, mostAbove);
+        double[] negative = SideError.costs(observed.negative(), scale, mostBelow, weight);
+        double[] positive = SideError.costs(observed.positive(), scale, mostAbove, weight);
         for (int below = Math.max(0, steps - mostAbove); below <= mostBelow; below++) {
             keep(negative[below] + positive[steps - below], scale, below);
         }
     }
 
-    /// Element n: the cost of the side if n is its last step.
-    private double[] costs(Magnitudes side, double scale, int steps) {
-        double[] costs = SideError.prefixes(side, scale, steps);
-        Magnitudes.Sums total = side.total();
-        for (int k = 0; k <= steps; k++) {
-            costs[k] += weight * total.minus(side.sums(k * scale)).squaredDistance(k * scale);
-        }
-        return costs;
-    }
-
-    /// The smallest magnitude that is tried as a bound: a quarter of the values that are not zero lie below it.
+    /// The smallest magnitude that is tried as a bound: a quarter of the values that are not zero lie below it,
+    /// found by bisection of the exponent.
     private double smallest() {
         Magnitudes negative = observed.negative();
         Magnitudes positive = observed.positive();
         double wanted = (negative.count() + positive.count()) / 4;
-        double low = 0;
-        double high = observed.absMax();
-        for (int i = 0; i < 200 && high > low * COARSE_STOP; i++) {
-            double middle = low == 0 ? high / 1024 : Math.sqrt(low * high);
-            if (negative.countBelow(middle) + positive.countBelow(middle) < wanted) {
+        double low = Math.log(Float.MIN_VALUE);
+        double high = Math.log(observed.absMax());
+        while (high - low > 1 / 16.0) {
+            double middle = (low + high) / 2;
+            double x = Math.exp(middle);
+            if (negative.countBelow(x) + positive.countBelow(x) < wanted) {
                 low = middle;
             } else {
                 high = middle;
             }
-            if (high < Float.MIN_NORMAL) {
-                break;
-            }
         }
-        return high;
+        return Math.exp(high);
     }
-
-    private static final double COARSE_STOP = 1.05;
 
     /// Pairs of bounds, sixteenths of an octave apart, ranked by `scale²/12` and clipping; then the best exactly.
     private void bounds(long steps) {
@@ -150,7 +138,7 @@ final class SquaredErrorSearch {
         double[] rank = new double[best];
         double[] lows = new double[best];
         double[] highs = new double[best];
-        java.util.Arrays.fill(rank, Double.POSITIVE_INFINITY);
+        Arrays.fill(rank, Double.POSITIVE_INFINITY);
         for (int i = 0; i < negative.bounds.length; i++) {
             for (int j = 0; j < positive.bounds.length; j++) {
                 double scale = (negative.bounds[i] + positive.bounds[j]) / steps;
@@ -185,9 +173,9 @@ final class SquaredErrorSearch {
             double[] clipping = new double[n];
             for (int i = 0; i < n; i++) {
                 bounds[i] = max * Math.pow(COARSE, i);
-                Magnitudes.Sums sums = side.sums(bounds[i]);
-                inside[i] = sums.count();
-                clipping[i] = side.total().minus(sums).squaredDistance(bounds[i]);
+                int bin = side.binAt(bounds[i]);
+                inside[i] = side.sums(bounds[i], bin).count();
+                clipping[i] = SideError.clipping(side, bounds[i], bin);
             }
             return new Side(bounds, inside, clipping);
         }

@@ -43,12 +43,12 @@ public final class TerminalReport {
         out.heading("Float against quantized", "");
         out.table(measurements(document));
         List<LayerError> layers = document.layers().stream()
-                .sorted(Comparator.comparing(LayerError::graphWiseDb, WORST_FIRST))
+                .sorted(Comparator.comparing(LayerError::blameDb, WORST_FIRST))
                 .toList();
-        TextTable layerTable = TextTable.of("layer", "op", ">graph-wise", ">layer-wise");
+        TextTable layerTable = TextTable.of("layer", "op", ">layer-wise", ">graph-wise");
         top(layers, all)
                 .forEach(l -> layerTable.row(
-                        l.name(), l.op(), Figures.decibels(l.graphWiseDb()), Figures.decibels(l.layerWiseDb())));
+                        l.name(), l.op(), Figures.decibels(l.layerWiseDb()), Figures.decibels(l.graphWiseDb())));
         out.section("Worst layers", layers.size(), layerTable, all);
         List<TensorRow> tensors = document.tensors().stream()
                 .sorted(Comparator.comparing(TensorRow::sqnrDb, WORST_FIRST))

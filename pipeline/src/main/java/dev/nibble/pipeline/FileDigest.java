@@ -1,0 +1,47 @@
+package dev.nibble.pipeline;
+
+import dev.nibble.graph.NibbleException;
+import dev.nibble.report.FileRecord;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+
+/// SHA-256 of files, read in a stream.
+public final class FileDigest {
+    private FileDigest() {}
+
+    /// 64 hexadecimal digits.
+    ///
+    /// @throws NibbleException where the file cannot be read
+    public static String sha256(Path file) {
+        try (InputStream in = Files.newInputStream(file)) {
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            byte[] buffer = new byte[1 << 16];
+            for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+                digest.update(buffer, 0, read);
+            }
+            return HexFormat.of().formatHex(digest.digest());
+        } catch (IOException e) {
+            throw new NibbleException(
+                    "'%s' cannot be read: %s".formatted(file, e.getMessage()), "check the file's permissions", e);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every JVM has SHA-256", e);
+        }
+    }
+
+    /// A file as results list it.
+    ///
+    /// @param name its path in the result's folder
+    static FileRecord record(Path file, String name) {
+        try {
+            return new FileRecord(name, sha256(file), Files.size(file));
+        } catch (IOException e) {
+            throw new NibbleException(
+                    "'%s' cannot be read: %s".formatted(file, e.getMessage()), "check the file's permissions", e);
+        }
+    }
+}

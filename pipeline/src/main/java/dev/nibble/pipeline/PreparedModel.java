@@ -1,0 +1,102 @@
+package dev.nibble.pipeline;
+
+import dev.nibble.data.InputSpec;
+import dev.nibble.graph.DataType;
+import dev.nibble.graph.Dim;
+import dev.nibble.graph.Executor;
+import dev.nibble.graph.Model;
+import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.ValueInfo;
+import dev.nibble.graph.ValueType;
+import dev.nibble.graph.io.ModelReader;
+import dev.nibble.graph.pass.Passes;
+import dev.nibble.graph.pass.Simplify;
+import dev.nibble.report.ModelInfo;
+import dev.nibble.report.PassRecord;
+import dev.nibble.report.Skipped;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+
+/// A model as the user gave it, and as quantization wants it: opset raised, constants and batch norms folded,
+/// decomposed operators whole, shapes inferred.
+///
+/// @param info what the file is
+/// @param original the model as it was read; the reference of every comparison
+/// @param model the model that is quantized
+/// @param passes what each pass did, and why not
+/// @param renamed values of the original that go by another name in `model`
+public record PreparedModel(
+        ModelInfo info, Model original, Model model, List<PassRecord> passes, Map<String, String> renamed) {
+    /// The newest operators that every runtime we write for has.
+    static final long NEWEST_OPSET = 21;
+
+    /// Reads and prepares the model in `file`.
+    ///
+    /// @param shapes sizes of inputs, by name
+    public static PreparedModel read(Path file, Map<String, List<Long>> shapes, Executor executor, Progress progress) {
+        Model original = ModelReader.read(file);
+        try (Progress.Stage stage = progress.begin("preparing", -1)) {
+            Simplify.Result simplified = new Simplify(Passes.all(executor, NEWEST_OPSET)).apply(original);
+            stage.advance();
+            return new PreparedModel(
+                    info(file, original),
+                    original,
+                    simplified.model(),
+                    simplified.passes().stream().map(PreparedModel::record).toList(),
+                    simplified.renamed());
+        }
+    }
+
+    static PassRecord record(Simplify.Report report) {
+        return new PassRecord(
+                report.name(),
+                report.changes(),
+                report.skipped().stream()
+                        .map(skipped -> new Skipped(skipped.node(), null, skipped.reason()))
+                        .toList());
+    }
+
+    static ModelInfo info(Path file, Model model) {
+        try {
+            long parameters = model.graph().initializers().stream()
+                    .mapToLong(tensor -> tensor.shape().elements())
+                    .sum();
+            return new ModelInfo(
+                    file.toString(),
+                    FileDigest.sha256(file),
+                    Math.toIntExact(model.opset()),
+                    Files.size(file),
+                    parameters,
+                    null);
+        } catch (IOException e) {
+            throw new NibbleException(
+                    "'%s' cannot be read: %s".formatted(file, e.getMessage()), "check the file's permissions", e);
+        }
+    }
+
+    /// The inputs that samples are fitted to.
+    ///
+    /// @throws NibbleException where an input is no tensor of a known type and rank
+    public static List<InputSpec> inputs(Model model) {
+        return model.graph().feeds().stream().map(PreparedModel::input).toList();
+    }
+
+    private static InputSpec input(ValueInfo input) {
+        ValueType.TensorType type = input.tensorType().orElse(null);
+        DataType element =
+                type == null ? null : type.elementType().orElse(null);
+        if (type == null || element == null || type.dims() == null) {
+            throw new NibbleException(
+                    "input '%s' is of type %s, and samples fit tensors of known rank only"
+                            .formatted(input.name(), input.type()),
+                    "export the model with typed inputs");
+        }
+        long[] dims = type.dims().stream()
+                .mapToLong(dim -> dim instanceof Dim.Known(long size) ? size : -1)
+                .toArray();
+        return new InputSpec(input.name(), element, dims);
+    }
+}

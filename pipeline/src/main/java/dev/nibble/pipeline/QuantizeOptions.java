@@ -1,0 +1,95 @@
+package dev.nibble.pipeline;
+
+import dev.nibble.data.DataOptions;
+import dev.nibble.graph.NibbleException;
+import dev.nibble.pipeline.calibrate.Calibrator;
+import dev.nibble.quant.place.Precision;
+import dev.nibble.quant.place.WeightGranularity;
+import dev.nibble.quant.range.RangeSearch;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/// Everything `quantize` is told.
+///
+/// @param model the float model
+/// @param data samples for calibration
+/// @param evaluation samples for measuring; empty: at most [#FALLBACK_EVALUATION] calibration samples
+/// @param out folder of the results
+/// @param precision number formats that are wanted
+/// @param activations how the ranges of activations are chosen
+/// @param parameters how the ranges of weights are chosen
+/// @param target the device, such as `sm8650`
+/// @param quantsimConfig placement rules in place of the target's
+/// @param shapes sizes of inputs, by name
+/// @param quantizedIo whether the written model takes and gives integers
+/// @param encodingsVersion `0.6.1`, `1.0.0` or `2.0.0`
+/// @param metric see [dev.nibble.pipeline.measure.TaskMetrics#NAMES]
+/// @param maxMemory bytes that the samples of a batch and their activations may take
+/// @param force whether results may replace what exists
+/// @param command the command line, for the report
+/// @param version of Nibble, for the report
+public record QuantizeOptions(
+        Path model,
+        Samples data,
+        Optional<Samples> evaluation,
+        Path out,
+        Precision precision,
+        Calibrator activations,
+        RangeSearch parameters,
+        String target,
+        Optional<Path> quantsimConfig,
+        Map<String, List<Long>> shapes,
+        boolean quantizedIo,
+        String encodingsVersion,
+        String metric,
+        int threads,
+        long seed,
+        OptionalLong maxMemory,
+        boolean force,
+        String command,
+        String version) {
+    /// Calibration samples that are measured where no others were given.
+    public static final long FALLBACK_EVALUATION = 256;
+
+    /// What a report's folder holds.
+    public static final List<String> FILES =
+            List.of("model.qdq.onnx", "model.float.onnx", "model.encodings", "report.json", "report.html");
+
+    /// What the buffers of a run may take where nothing is said.
+    static final long DEFAULT_MEMORY = 1L << 30;
+
+    /// `--max-memory`, or the default.
+    long memory() {
+        return maxMemory.orElse(DEFAULT_MEMORY);
+    }
+
+    /// How many samples run at once where that is said; else 0.
+    int batch() {
+        Integer batch = data.options().batch();
+        return batch == null ? 0 : batch;
+    }
+
+    /// `tensor`, `channel` or `block:N`.
+    String granularity() {
+        return switch (precision.granularity()) {
+            case WeightGranularity.PerTensor() -> "tensor";
+            case WeightGranularity.PerChannel() -> "channel";
+            case WeightGranularity.PerBlock(int size) -> "block:" + size;
+        };
+    }
+
+    /// Where samples are, and how they are read.
+    public record Samples(Path path, DataOptions options) {}
+
+    public QuantizeOptions {
+        shapes = Map.copyOf(shapes);
+        if (!List.of("0.6.1", "1.0.0", "2.0.0").contains(encodingsVersion)) {
+            throw new NibbleException(
+                    "encodings version '" + encodingsVersion + "' cannot be written",
+                    "choose 0.6.1, 1.0.0 or 2.0.0");
+        }
+    }
+}

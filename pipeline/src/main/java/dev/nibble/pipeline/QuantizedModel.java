@@ -1,0 +1,158 @@
+package dev.nibble.pipeline;
+
+import dev.nibble.data.DataSet;
+import dev.nibble.data.Doctor;
+import dev.nibble.graph.Executor;
+import dev.nibble.graph.Model;
+import dev.nibble.graph.Tensor;
+import dev.nibble.graph.pass.RaiseOpset;
+import dev.nibble.pipeline.calibrate.Calibration;
+import dev.nibble.pipeline.calibrate.Calibrator;
+import dev.nibble.pipeline.calibrate.OutputErrors;
+import dev.nibble.pipeline.calibrate.Ranges;
+import dev.nibble.quant.Encoding;
+import dev.nibble.quant.TensorEncoding;
+import dev.nibble.quant.export.Boundary;
+import dev.nibble.quant.export.ExportResult;
+import dev.nibble.quant.export.FloatTwin;
+import dev.nibble.quant.export.QdqExport;
+import dev.nibble.quant.observe.Observation;
+import dev.nibble.quant.place.Finding;
+import dev.nibble.quant.place.Placement;
+import dev.nibble.quant.place.PlacementPlan;
+import dev.nibble.quant.place.Precision;
+import dev.nibble.quant.place.QuantizeModel;
+import dev.nibble.quant.place.Quantization;
+import dev.nibble.quant.place.WeightQuantizer;
+import dev.nibble.quant.range.RangeSearch;
+import dev.nibble.quant.range.WeightRanges;
+import dev.nibble.target.PlacementRules;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/// A model with its quantization: where the quantizers are, what they do, and both files that follow from it.
+///
+/// @param choices the range chosen for each encoding, by the value whose encoding it is
+/// @param twin the float model that the encodings key on
+/// @param export the QDQ model
+/// @param findings what a user should know
+/// @param parameters what chose the ranges of weights: `min-max`
+/// @param calibrateSeconds wall time of the pass over the samples, every calibrator ready
+/// @param quantizeSeconds wall time of everything after it
+public record QuantizedModel(
+        PlacementPlan plan,
+        Map<String, Ranges.Choice> choices,
+        Quantization quantization,
+        Model twin,
+        ExportResult export,
+        List<Finding> findings,
+        String parameters,
+        double calibrateSeconds,
+        double quantizeSeconds) {
+    /// Samples on which range candidates are compared at the consumers' outputs: enough to rank ranges that were
+    /// found on all samples.
+    private static final int COMPARED_SAMPLES = 16;
+
+    /// Plans the quantizers, calibrates, chooses ranges, quantizes the weights and writes the QDQ graph.
+    ///
+    /// @param model prepared: see [PreparedModel]
+    /// @param parameters how the ranges of weights are chosen
+    /// @param maxMemory bytes that the tensors of calibration may take
+    /// @param batch samples a run; 0 leaves the choice to the plan
+    public static QuantizedModel of(
+            Model model,
+            PlacementRules rules,
+            Precision precision,
+            Calibrator calibrator,
+            RangeSearch parameters,
+            Boundary boundary,
+            DataSet data,
+            Executor executor,
+            int threads,
+            long maxMemory,
+            int batch,
+            Doctor doctor,
+            Progress progress) {
+        PlacementPlan plan = plan(model, rules, precision);
+        Executor.Options options = new Executor.Options(threads, Executor.Optimization.DEFAULT);
+        long start = System.nanoTime();
+        Map<String, Observation> observed = Calibration.observe(
+                plan.model(), plan.observed(), data, executor, threads, maxMemory, batch, doctor, progress);
+        long calibrated = System.nanoTime();
+        Ranges ranges = Ranges.search(plan, observed, calibrator.searches());
+        Map<String, Ranges.Choice> choices =
+                switch (calibrator) {
+                    case Calibrator.Single(var search) -> ranges.all(search.id());
+                    case Calibrator.Auto auto ->
+                        ranges.best(plan, noise(plan, ranges, data, executor, options, progress));
+                };
+        Map<String, Encoding> encodings = new LinkedHashMap<>();
+        choices.forEach((source, choice) -> encodings.put(source, choice.range().encoding()));
+        QuantizeModel.Result result =
+                QuantizeModel.apply(plan, encodings, weights(plan, parameters), Map.of());
+        ExportResult export = QdqExport.export(plan, result.quantization(), boundary);
+        List<Finding> findings = new ArrayList<>(plan.notes());
+        findings.addAll(result.findings());
+        findings.addAll(export.findings());
+        Model twin = FloatTwin.of(plan, result.quantization());
+        long done = System.nanoTime();
+        return new QuantizedModel(
+                plan,
+                choices,
+                result.quantization(),
+                twin,
+                export,
+                findings,
+                parameters.id(),
+                (calibrated - start) / 1e9,
+                (done - calibrated) / 1e9);
+    }
+
+    private static Map<String, TensorEncoding.Affine> weights(PlacementPlan plan, RangeSearch parameters) {
+        Map<String, TensorEncoding.Affine> chosen = new LinkedHashMap<>();
+        for (WeightQuantizer weight : plan.weights()) {
+            Tensor values = plan.model()
+                    .graph()
+                    .initializer(weight.name())
+                    .orElseThrow()
+                    .tensor();
+            chosen.put(weight.name(), WeightRanges.choose(weight.name(), values, weight.scheme(), parameters));
+        }
+        return chosen;
+    }
+
+    private static PlacementPlan plan(Model model, PlacementRules rules, Precision precision) {
+        PlacementPlan plan = Placement.plan(model, rules, precision);
+        if (plan.model().opset() >= plan.requiredOpset()) {
+            return plan;
+        }
+        Model raised = new RaiseOpset(plan.requiredOpset()).apply(model).model();
+        return Placement.plan(raised, rules, precision);
+    }
+
+    private static Map<String, Map<String, Double>> noise(
+            PlacementPlan plan,
+            Ranges ranges,
+            DataSet data,
+            Executor executor,
+            Executor.Options options,
+            Progress progress) {
+        Map<String, Map<String, Encoding>> candidates = ranges.encodings(plan);
+        List<String> values = plan.activations().stream()
+                .map(quantizer -> quantizer.name())
+                .filter(name -> candidates.values().stream().anyMatch(c -> c.containsKey(name)))
+                .toList();
+        long samples = Math.min(COMPARED_SAMPLES, data.size());
+        try (Progress.Stage stage = progress.begin("comparing ranges", samples);
+                OutputErrors errors = new OutputErrors(plan.model(), values, executor, options)) {
+            for (long i = 0; i < samples; i++) {
+                Map<String, Tensor> inputs = data.sample(i * data.size() / samples);
+                errors.add(inputs, candidates);
+                stage.advance();
+            }
+            return errors.relativeNoise();
+        }
+    }
+}

@@ -1,0 +1,128 @@
+package dev.nibble.pipeline.calibrate;
+
+import dev.nibble.quant.Encoding;
+import dev.nibble.quant.Scheme;
+import dev.nibble.quant.observe.Histogram;
+import dev.nibble.quant.observe.Observation;
+import dev.nibble.quant.place.ActivationQuantizer;
+import dev.nibble.quant.place.PlacementPlan;
+import dev.nibble.quant.range.RangeChoice;
+import dev.nibble.quant.range.RangeSearch;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/// The candidates for the range of each encoding, all of them from one histogram, and the choice among them.
+public final class Ranges {
+    private final Map<String, Candidates> bySource = new LinkedHashMap<>();
+
+    /// The candidates for one encoding.
+    ///
+    /// @param source the value whose encoding it is
+    /// @param observed everything that was seen of the values that share it
+    /// @param choices by the search's name
+    public record Candidates(
+            String source, Scheme.Integer scheme, Histogram observed, Map<String, RangeChoice> choices) {}
+
+    /// What was chosen for one encoding.
+    public record Choice(Candidates candidates, String calibrator) {
+        public RangeChoice range() {
+            RangeChoice choice = candidates.choices().get(calibrator);
+            if (choice == null) {
+                throw new IllegalStateException("no candidate " + calibrator + " for " + candidates.source());
+            }
+            return choice;
+        }
+    }
+
+    /// Works out the candidates of every encoding that `plan` wants chosen.
+    ///
+    /// @param observed by value
+    /// @throws dev.nibble.graph.NibbleException where a value was NaN or infinite; names the tensor and the sample
+    public static Ranges search(PlacementPlan plan, Map<String, Observation> observed, List<RangeSearch> searches) {
+        Ranges ranges = new Ranges();
+        Map<String, ActivationQuantizer> quantizers = plan.activationsByName();
+        plan.observedBySource().forEach((source, values) -> {
+            ActivationQuantizer quantizer = quantizers.get(source);
+            if (quantizer == null || quantizer.fixed().isPresent()) {
+                return;
+            }
+            Histogram histogram = Histogram.EMPTY;
+            for (String value : values) {
+                histogram = histogram.merge(
+                        observed.getOrDefault(value, Observation.NONE).requireFinite(value));
+            }
+            Map<String, RangeChoice> choices = new LinkedHashMap<>();
+            for (RangeSearch search : searches) {
+                choices.put(
+                        search.id(),
+                        search.choose(
+                                histogram,
+                                quantizer.scheme().bits(),
+                                quantizer.scheme().symmetry()));
+            }
+            ranges.bySource.put(source, new Candidates(source, quantizer.scheme(), histogram, choices));
+        });
+        return ranges;
+    }
+
+    /// By source, in graph order.
+    public Map<String, Candidates> candidates() {
+        return bySource;
+    }
+
+    /// For each search, the encoding it would give every value, as [OutputErrors] takes them.
+    public Map<String, Map<String, Encoding>> encodings(PlacementPlan plan) {
+        Map<String, Map<String, Encoding>> result = new LinkedHashMap<>();
+        for (ActivationQuantizer quantizer : plan.activations()) {
+            Candidates candidates = bySource.get(quantizer.source());
+            if (candidates != null) {
+                candidates.choices().forEach((search, choice) -> result.computeIfAbsent(
+                                search, s -> new LinkedHashMap<>())
+                        .put(quantizer.name(), choice.encoding()));
+            }
+        }
+        return result;
+    }
+
+    /// One search for everything.
+    public Map<String, Choice> all(String search) {
+        Map<String, Choice> chosen = new LinkedHashMap<>();
+        bySource.forEach((source, candidates) -> chosen.put(source, new Choice(candidates, search)));
+        return chosen;
+    }
+
+    /// For each encoding the search with the least noise at the consumers' outputs, summed over the values that share
+    /// it. Where that cannot be measured, or searches tie, the least expected error of the tensor itself decides.
+    ///
+    /// @param noise by value, by search; see [OutputErrors#relativeNoise]
+    public Map<String, Choice> best(PlacementPlan plan, Map<String, Map<String, Double>> noise) {
+        Map<String, List<String>> sharing = new LinkedHashMap<>();
+        plan.activations()
+                .forEach(q -> sharing.computeIfAbsent(q.source(), s -> new ArrayList<>())
+                        .add(q.name()));
+        Map<String, Choice> chosen = new LinkedHashMap<>();
+        bySource.forEach((source, candidates) -> {
+            String best = null;
+            double least = Double.POSITIVE_INFINITY;
+            double leastError = Double.POSITIVE_INFINITY;
+            for (Map.Entry<String, RangeChoice> entry : candidates.choices().entrySet()) {
+                double cost = sharing.getOrDefault(source, List.of(source)).stream()
+                        .mapToDouble(value -> noise.getOrDefault(value, Map.of())
+                                .getOrDefault(entry.getKey(), 0.0))
+                        .sum();
+                double error = entry.getValue().error().mse();
+                if (best == null || cost < least || cost == least && error < leastError) {
+                    best = entry.getKey();
+                    least = cost;
+                    leastError = error;
+                }
+            }
+            if (best != null) {
+                chosen.put(source, new Choice(candidates, best));
+            }
+        });
+        return chosen;
+    }
+}

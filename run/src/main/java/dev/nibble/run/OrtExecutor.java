@@ -1,0 +1,157 @@
+package dev.nibble.run;
+
+import ai.onnxruntime.OrtEnvironment;
+import ai.onnxruntime.OrtException;
+import ai.onnxruntime.OrtLoggingLevel;
+import ai.onnxruntime.OrtSession;
+import ai.onnxruntime.OrtSession.SessionOptions.ExecutionMode;
+import ai.onnxruntime.OrtSession.SessionOptions.OptLevel;
+import dev.nibble.graph.Executor;
+import dev.nibble.graph.Initializer;
+import dev.nibble.graph.Model;
+import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.Tensor;
+import dev.nibble.graph.ValueInfo;
+import dev.nibble.graph.io.ModelWriter;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/// Runs models on this machine's processor with [ONNX Runtime](https://onnxruntime.ai).
+///
+/// Models must have passed Nibble's own checks before: ONNX Runtime is native code, and a damaged model may crash
+/// it. Nothing is printed; all that goes wrong is thrown.
+public final class OrtExecutor implements Executor {
+    /// Models with more bytes of weights are handed over as files, which ONNX Runtime maps.
+    private static final long INLINE_LIMIT = 1_000_000_000L;
+
+    private final OrtEnvironment environment;
+
+    public OrtExecutor() {
+        try {
+            // Every failure arrives as an exception; what ONNX Runtime logs beside it would be said twice.
+            environment = OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL, "nibble");
+            environment.setTelemetry(false);
+        } catch (UnsatisfiedLinkError | ExceptionInInitializerError | OrtException e) {
+            throw new NibbleException(
+                    "ONNX Runtime's native library cannot be loaded: " + e.getMessage(),
+                    "it runs on Linux and Windows (x64), Linux and macOS (arm64); check that the temporary folder may be written",
+                    e);
+        }
+    }
+
+    /// The version of ONNX Runtime.
+    public String version() {
+        return environment.getVersion();
+    }
+
+    /// As [Executor#open]; the session can also write into memory of the caller's.
+    @Override
+    public OrtModel open(Model model, List<String> fetches, Options options) {
+        return open(model, fetches, options, null);
+    }
+
+    OrtModel open(Model model, List<String> fetches, Options options, @Nullable Path profile) {
+        Fetching fetching = Fetching.of(model, fetches);
+        if (fetching.computed().isEmpty()) {
+            return OrtModel.ofNothing(model, fetches, fetching);
+        }
+        String name = model.graph().name();
+        Path folder = null;
+        try (OrtSession.SessionOptions settings = settings(options)) {
+            if (profile != null) {
+                settings.enableProfiling(profile.toString());
+            }
+            OrtSession session;
+            if (weightBytes(fetching.model()) > INLINE_LIMIT) {
+                folder = Files.createTempDirectory("nibble-run");
+                Path file = folder.resolve("model.onnx");
+                ModelWriter.write(fetching.model(), file);
+                session = environment.createSession(file.toString(), settings);
+            } else {
+                session = environment.createSession(ModelWriter.toBytes(fetching.model()), settings);
+            }
+            return new OrtModel(model, fetches, fetching, environment, session);
+        } catch (OrtException e) {
+            throw OrtFailure.of(name, "cannot be loaded", e);
+        } catch (IOException e) {
+            throw new NibbleException(
+                    "model '%s' cannot be handed to ONNX Runtime: %s".formatted(name, e.getMessage()),
+                    "check that the temporary folder may be written and has room",
+                    e);
+        } finally {
+            delete(folder);
+        }
+    }
+
+    /// Runs `model` once and tells which kernels ran. Where ONNX Runtime may rewrite the graph, this shows what it made
+    /// of it: whether a QDQ model runs in integer kernels, for one.
+    ///
+    /// @throws NibbleException as [#open] and [OrtModel#run]
+    public KernelProfile profile(Model model, Map<String, Tensor> inputs, Options options) {
+        List<String> outputs =
+                model.graph().outputs().stream().map(ValueInfo::name).toList();
+        Path folder = null;
+        try {
+            folder = Files.createTempDirectory("nibble-profile");
+            try (OrtModel session = open(model, outputs, options, folder.resolve("profile"))) {
+                session.run(inputs);
+                Path file = Path.of(session.endProfiling());
+                try {
+                    return KernelProfile.of(file);
+                } finally {
+                    Files.deleteIfExists(file);
+                }
+            }
+        } catch (IOException e) {
+            throw new NibbleException(
+                    "model '%s' cannot be profiled: %s".formatted(model.graph().name(), e.getMessage()),
+                    "check that the temporary folder may be written and has room",
+                    e);
+        } finally {
+            delete(folder);
+        }
+    }
+
+    private static OrtSession.SessionOptions settings(Options options) throws OrtException {
+        OrtSession.SessionOptions settings = new OrtSession.SessionOptions();
+        settings.setSessionLogLevel(OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL);
+        settings.setExecutionMode(ExecutionMode.SEQUENTIAL);
+        settings.setInterOpNumThreads(1);
+        // ONNX Runtime's own choice counts the machine's cores, not those this process may use.
+        settings.setIntraOpNumThreads(
+                options.threads() > 0 ? options.threads() : Runtime.getRuntime().availableProcessors());
+        settings.addConfigEntry("session.intra_op.allow_spinning", "0");
+        settings.setOptimizationLevel(
+                switch (options.optimization()) {
+                    case OFF -> OptLevel.NO_OPT;
+                    case DEFAULT -> OptLevel.ALL_OPT;
+                });
+        return settings;
+    }
+
+    private static long weightBytes(Model model) {
+        return model.graph().initializers().stream()
+                .mapToLong(Initializer::packedBytes)
+                .sum();
+    }
+
+    /// What is mapped stays readable until the session is closed; where the system does not allow deleting such a
+    /// file, it is left to the end of the process.
+    private static void delete(@Nullable Path folder) {
+        if (folder == null) {
+            return;
+        }
+        for (String file : List.of("model.onnx", "model.onnx.data", "")) {
+            Path path = folder.resolve(file);
+            try {
+                Files.deleteIfExists(path);
+            } catch (IOException e) {
+                path.toFile().deleteOnExit();
+            }
+        }
+    }
+}

@@ -1,0 +1,304 @@
+package dev.nibble.run;
+
+import ai.onnxruntime.NodeInfo;
+import ai.onnxruntime.OnnxJavaType;
+import ai.onnxruntime.OnnxTensor;
+import ai.onnxruntime.OnnxValue;
+import ai.onnxruntime.OrtEnvironment;
+import ai.onnxruntime.OrtException;
+import ai.onnxruntime.OrtSession;
+import ai.onnxruntime.TensorInfo;
+import dev.nibble.graph.DataType;
+import dev.nibble.graph.Executor;
+import dev.nibble.graph.Graph;
+import dev.nibble.graph.Model;
+import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.Shape;
+import dev.nibble.graph.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/// A model that ONNX Runtime has loaded.
+///
+/// Inputs in native memory (a mapped file, an arena) are read in place. Results stand in memory of the session's
+/// own that is used again: from the second run with inputs of the same shapes on, ONNX Runtime writes there itself.
+public final class OrtModel implements Executor.Session {
+    private final String name;
+    private final List<String> fetches;
+    private final Fetching fetching;
+    private final @Nullable OrtEnvironment environment;
+    private final @Nullable OrtSession session;
+    /// How many models share [#session].
+    private final AtomicInteger sharers;
+    private final Graph declared;
+    private final InputFeed feed;
+    private final Map<String, ReusedBuffer> buffers = new HashMap<>();
+    private final Map<String, OnnxTensor> pinned = new LinkedHashMap<>();
+    private final Map<String, Tensor> pinnedTensors = new HashMap<>();
+    private Map<String, Shape> learnedFrom = Map.of();
+    private boolean shapesVary;
+    private boolean closed;
+
+    OrtModel(Model model, List<String> fetches, Fetching fetching, OrtEnvironment environment, OrtSession session)
+            throws OrtException {
+        this.name = model.graph().name();
+        this.fetches = List.copyOf(fetches);
+        this.fetching = fetching;
+        this.environment = environment;
+        this.session = session;
+        this.sharers = new AtomicInteger(1);
+        this.declared = model.graph();
+        try {
+            feed = new InputFeed(model.graph(), fetching.carriers(), session.getInputNames());
+            for (NodeInfo output : session.getOutputInfo().values()) {
+                requireTensor(output);
+            }
+        } catch (NibbleException | OrtException e) {
+            session.close();
+            throw e;
+        }
+    }
+
+    private OrtModel(Model model, List<String> fetches, Fetching fetching) {
+        this.name = model.graph().name();
+        this.fetches = List.copyOf(fetches);
+        this.fetching = fetching;
+        this.environment = null;
+        this.session = null;
+        this.sharers = new AtomicInteger(1);
+        this.declared = model.graph();
+        this.feed = new InputFeed(declared, fetching.carriers(), Set.of());
+    }
+
+    private OrtModel(OrtModel other) {
+        this.name = other.name;
+        this.fetches = other.fetches;
+        this.fetching = other.fetching;
+        this.environment = other.environment;
+        this.session = other.session;
+        this.sharers = other.sharers;
+        this.declared = other.declared;
+        this.feed = new InputFeed(declared, fetching.carriers(), other.feed.taken());
+    }
+
+    /// The same loaded model for another thread: the weights are shared, the memory of inputs and results is its own.
+    /// Each is closed by itself.
+    public OrtModel sibling() {
+        requireOpen();
+        sharers.incrementAndGet();
+        return new OrtModel(this);
+    }
+
+    /// A session that computes nothing: all that is fetched is an input or a stored constant.
+    static OrtModel ofNothing(Model model, List<String> fetches, Fetching fetching) {
+        return new OrtModel(model, fetches, fetching);
+    }
+
+    private void requireTensor(NodeInfo output) {
+        boolean numbers = output.getInfo() instanceof TensorInfo tensor
+                && ElementTypes.of(tensor.onnxType)
+                        .filter(t -> t != DataType.STRING)
+                        .isPresent();
+        if (!numbers) {
+            throw new NibbleException(
+                    "model '%s': value '%s' cannot be handed out, it is %s"
+                            .formatted(name, output.getName(), describe(output)),
+                    "fetch a tensor of numbers instead");
+        }
+    }
+
+    private static String describe(NodeInfo output) {
+        return output.getInfo() instanceof TensorInfo tensor
+                ? "a tensor of a type that ONNX Runtime's Java interface does not hand out (" + tensor.type + ")"
+                : "no tensor but a sequence, map or optional value";
+    }
+
+    @Override
+    public Map<String, Tensor> run(Map<String, Tensor> inputs) {
+        requireOpen();
+        feed.check(name, inputs);
+        Map<String, Tensor> computed = session == null ? Map.of() : compute(inputs, session);
+        Map<String, Tensor> results = new LinkedHashMap<>();
+        for (String fetch : fetches) {
+            Tensor constant = fetching.constants().get(fetch);
+            Tensor made = constant != null ? constant : computed.get(fetch);
+            Tensor given = made != null ? made : inputs.get(fetch);
+            if (given == null) {
+                throw new NibbleException(
+                        "input '%s' was fetched, but not fed".formatted(fetch), "feed it, or do not fetch it");
+            }
+            results.put(fetch, given);
+        }
+        return results;
+    }
+
+    /// Runs once, writing the fetched values into memory of the caller's.
+    ///
+    /// @param outputs for each fetched value that a node computes, a tensor of exactly its type and shape in native
+    ///     memory
+    /// @throws NibbleException as [#run]; also where an output does not fit
+    public void runInto(Map<String, Tensor> inputs, Map<String, Tensor> outputs) {
+        requireOpen();
+        feed.check(name, inputs);
+        if (session == null) {
+            return;
+        }
+        Map<String, OnnxTensor> pins = new LinkedHashMap<>();
+        try (InputFeed.Fed fed = feed.feed(environment(), inputs)) {
+            for (String output : fetching.computed()) {
+                Tensor target = outputs.get(output);
+                if (target == null) {
+                    throw new IllegalArgumentException("no memory for '" + output + "'");
+                }
+                pins.put(output, pin(output, target));
+            }
+            session.run(fed.tensors(), pins).close();
+        } catch (OrtException e) {
+            throw OrtFailure.of(name, "cannot be run", e);
+        } finally {
+            OnnxValue.close(pins);
+        }
+    }
+
+    private Map<String, Tensor> compute(Map<String, Tensor> inputs, OrtSession session) {
+        Map<String, Shape> shapes = new HashMap<>();
+        inputs.forEach((input, tensor) -> shapes.put(input, tensor.shape()));
+        try (InputFeed.Fed fed = feed.feed(environment(), inputs)) {
+            if (!shapesVary && shapes.equals(learnedFrom)) {
+                Optional<Map<String, Tensor>> made = again(fed, session);
+                if (made.isPresent()) {
+                    return made.get();
+                }
+                shapesVary = true;
+            }
+            forget();
+            Map<String, Tensor> made = first(fed, session);
+            learnedFrom = shapesVary ? Map.of() : shapes;
+            return made;
+        } catch (OrtException e) {
+            throw OrtFailure.of(name, "cannot be run", e);
+        }
+    }
+
+    /// Runs into the memory of the run before; empty where the results have other shapes this time, which depend on
+    /// the inputs' values then.
+    private Optional<Map<String, Tensor>> again(InputFeed.Fed fed, OrtSession session) throws OrtException {
+        Set<String> rest = new LinkedHashSet<>(fetching.computed());
+        rest.removeAll(pinned.keySet());
+        try (OrtSession.Result result = session.run(fed.tensors(), rest, pinned)) {
+            Map<String, Tensor> made = new HashMap<>(pinnedTensors);
+            for (String fetch : rest) {
+                made.put(fetch, copied(fetch, result));
+            }
+            return Optional.of(made);
+        } catch (OrtException e) {
+            return Optional.empty();
+        }
+    }
+
+    private Map<String, Tensor> first(InputFeed.Fed fed, OrtSession session) throws OrtException {
+        try (OrtSession.Result result = session.run(fed.tensors(), new LinkedHashSet<>(fetching.computed()))) {
+            Map<String, Tensor> made = new HashMap<>();
+            for (String fetch : fetching.computed()) {
+                Tensor tensor = copied(fetch, result);
+                made.put(fetch, tensor);
+                if (ElementTypes.shared(tensor.type()).isPresent()) {
+                    pinned.put(fetch, pin(fetch, tensor));
+                    pinnedTensors.put(fetch, tensor);
+                }
+            }
+            return made;
+        }
+    }
+
+    private Tensor copied(String fetch, OrtSession.Result result) {
+        OnnxValue value = result.get(fetch).orElseThrow();
+        if (!(value instanceof OnnxTensor tensor)) {
+            throw new NibbleException(
+                    "model '%s': value '%s' is missing or no tensor".formatted(name, fetch),
+                    "fetch a tensor of numbers instead");
+        }
+        DataType type = ElementTypes.of(tensor.getInfo().onnxType).orElseThrow();
+        Shape shape = Shape.of(tensor.getInfo().getShape());
+        MemorySegment memory =
+                buffers.computeIfAbsent(fetch, f -> new ReusedBuffer()).take(type.bytes(shape.elements()));
+        memory.copyFrom(MemorySegment.ofBuffer(tensor.getByteBuffer()));
+        return new Tensor(type, shape, memory);
+    }
+
+    private OnnxTensor pin(String fetch, Tensor target) throws OrtException {
+        OnnxJavaType type = ElementTypes.shared(target.type())
+                .orElseThrow(() -> new NibbleException(
+                        "value '%s' is of type %s, which ONNX Runtime's Java interface cannot write in place"
+                                .formatted(fetch, target.type().onnxName()),
+                        "leave it out of what is fetched"));
+        return OnnxTensor.createTensor(
+                environment(),
+                ReusedBuffer.bufferOver(target.data(), "value '" + fetch + "'"),
+                target.shape().dims(),
+                type);
+    }
+
+    private void forget() {
+        OnnxValue.close(pinned);
+        pinned.clear();
+        pinnedTensors.clear();
+        learnedFrom = Map.of();
+    }
+
+    private OrtEnvironment environment() {
+        if (environment == null) {
+            throw new IllegalStateException("nothing is computed");
+        }
+        return environment;
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("the session of model '" + name + "' is closed");
+        }
+    }
+
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        forget();
+        feed.close();
+        buffers.values().forEach(ReusedBuffer::close);
+        try {
+            if (session != null && sharers.decrementAndGet() == 0) {
+                session.close();
+            }
+        } catch (OrtException e) {
+            throw OrtFailure.of(name, "cannot be closed", e);
+        }
+    }
+
+    /// Ends profiling and closes.
+    ///
+    /// @return the profile's file
+    String endProfiling() {
+        try {
+            return session == null ? "" : session.endProfiling();
+        } catch (OrtException e) {
+            throw OrtFailure.of(name, "cannot be profiled", e);
+        }
+    }
+
+    /// The names of the values that nodes compute, in the order fetched.
+    List<String> computed() {
+        return new ArrayList<>(fetching.computed());
+    }
+}
