@@ -90,10 +90,6 @@ final class OnnxDecoder {
         return new Model.Function(name, domain, inputs, outputs, nodes, opsets, new Carried(carried));
     }
 
-    Initializer tensor(WireReader wire) {
-        return tensors.tensor(wire);
-    }
-
     Graph graph(WireReader wire) {
         List<MemorySegment> carried = new ArrayList<>();
         List<Node> nodes = new ArrayList<>();
@@ -107,7 +103,7 @@ final class OnnxDecoder {
             switch (wire.field()) {
                 case 1 -> nodes.add(node(wire.message()));
                 case 2 -> name = text(wire, carried);
-                case 5 -> initializers.add(tensor(wire.message()));
+                case 5 -> initializers.add(tensors.tensor(wire.message()));
                 case 11 -> inputs.add(TypeDecoder.valueInfo(wire.message()));
                 case 12 -> outputs.add(TypeDecoder.valueInfo(wire.message()));
                 case 13 -> valueInfos.add(TypeDecoder.valueInfo(wire.message()));
@@ -190,7 +186,7 @@ final class OnnxDecoder {
                     is = 3;
                 }
                 case 5 -> {
-                    t = tensor(wire.message());
+                    t = tensors.tensor(wire.message());
                     is = 4;
                 }
                 case 6 -> {
@@ -210,7 +206,7 @@ final class OnnxDecoder {
                     is = 8;
                 }
                 case 10 -> {
-                    several.add(tensor(wire.message()));
+                    several.add(tensors.tensor(wire.message()));
                     is = 9;
                 }
                 case 11 -> {
