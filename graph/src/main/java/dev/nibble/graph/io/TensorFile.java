@@ -30,7 +30,7 @@ public final class TensorFile {
     /// @param name how messages call it
     public static Initializer read(MemorySegment data, String name) {
         try {
-            return new OnnxDecoder(new ExternalData(null, false)).tensor(new WireReader(data.asReadOnly()));
+            return new TensorDecoder(new ExternalData(null, false)).tensor(new WireReader(data.asReadOnly()));
         } catch (WireReader.WireException e) {
             throw new NibbleException(
                     "%s is no ONNX tensor, or is damaged: %s".formatted(name, e.getMessage()),
