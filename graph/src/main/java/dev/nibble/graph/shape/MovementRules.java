@@ -278,7 +278,8 @@ final class MovementRules {
             }
             dims.set(axis, out);
         }
-        boolean keepsAspect = !c.node.stringAttribute("keep_aspect_ratio_policy", "stretch").equals("stretch");
+        boolean keepsAspect =
+                !c.node.stringAttribute("keep_aspect_ratio_policy", "stretch").equals("stretch");
         c.set(0, c.type(0), keepsAspect && sizes != null ? aspect(c, x, sizes, named, rank) : dims);
     }
 

@@ -41,10 +41,7 @@ final class ShapeRules {
                 } else {
                     long axis = c.node.intAttribute("axis", 1);
                     int at = axis == x.size() ? x.size() : Dims.axis(axis, x.size());
-                    c.set(
-                            0,
-                            c.type(0),
-                            List.of(Dims.product(x.subList(0, at)), Dims.product(x.subList(at, x.size()))));
+                    c.set(0, c.type(0), List.of(Dims.product(x.subList(0, at)), Dims.product(x.subList(at, x.size()))));
                 }
             }
             case "Squeeze" -> squeeze(c);
@@ -82,14 +79,16 @@ final class ShapeRules {
         } else if (c.has("value_string")) {
             c.set(0, DataType.STRING, List.of());
         } else {
-            c.set(0, c.has("value_strings") ? DataType.STRING.code() : 0, c.has("value_strings") ? Dims.unknown(1) : null);
+            c.set(
+                    0,
+                    c.has("value_strings") ? DataType.STRING.code() : 0,
+                    c.has("value_strings") ? Dims.unknown(1) : null);
         }
     }
 
     private static void filled(NodeShapes c) {
         IntValues sizes = c.value(0);
-        Optional<Initializer> with = c.node
-                .attribute("value")
+        Optional<Initializer> with = c.node.attribute("value")
                 .map(a -> a.value() instanceof dev.nibble.graph.Attribute.Value.OfTensor(Initializer t) ? t : null);
         int type = with.map(Initializer::typeCode).orElse(DataType.FLOAT.code());
         List<Dim> count = c.dims(0);
@@ -120,7 +119,11 @@ final class ShapeRules {
         float[] from = c.floats(0);
         float[] to = c.floats(1);
         float[] by = c.floats(2);
-        if (start != null && limit != null && delta != null && start.length * limit.length * delta.length == 1 && delta[0] != 0) {
+        if (start != null
+                && limit != null
+                && delta != null
+                && start.length * limit.length * delta.length == 1
+                && delta[0] != 0) {
             long count = Math.max(0, ceilDiv(Math.subtractExact(limit[0], start[0]), delta[0]));
             c.set(0, c.typeFrom(0), Dims.list(count));
             if (count <= IntValues.LIMIT) {
@@ -134,7 +137,12 @@ final class ShapeRules {
             c.set(0, c.typeFrom(0), Dims.list((long) Math.max(0, Math.ceil(((double) to[0] - from[0]) / by[0]))));
         } else {
             IntValues named = c.value(1);
-            boolean plain = start != null && start.length == 1 && start[0] == 0 && delta != null && delta.length == 1 && delta[0] == 1;
+            boolean plain = start != null
+                    && start.length == 1
+                    && start[0] == 0
+                    && delta != null
+                    && delta.length == 1
+                    && delta[0] == 1;
             c.set(0, c.typeFrom(0), List.of(plain && named != null && named.size() == 1 ? named.get(0) : Dims.UNKNOWN));
         }
     }
@@ -204,7 +212,8 @@ final class ShapeRules {
         }
         if (open >= 0 && x != null) {
             dims.set(open, rest(x, dims, open));
-        } else if (x != null && dims.stream().filter(d -> !(d instanceof Dim.Known)).count() == 1) {
+        } else if (x != null
+                && dims.stream().filter(d -> !(d instanceof Dim.Known)).count() == 1) {
             // One size that is not known follows from all the others, too.
             for (int i = 0; i < dims.size(); i++) {
                 if (dims.get(i) instanceof Dim.Unknown) {

@@ -370,7 +370,8 @@ class FusionTest {
                 .positive("c", 6, 1, 1)
                 .node("v", "ConvTranspose", "x w b", Attribute.of("group", 2))
                 .node("y", op, "v c");
-        assertEquals("ConvTranspose", ops(fuse(new FoldScale(), graph.output("y").build(13))));
+        assertEquals(
+                "ConvTranspose", ops(fuse(new FoldScale(), graph.output("y").build(13))));
         Graphs whole = new Graphs()
                 .input("x", 2, 4, 5, 5)
                 .weight("w", 6, 4, 3, 3)
