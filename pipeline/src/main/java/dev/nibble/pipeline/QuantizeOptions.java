@@ -4,6 +4,8 @@ import dev.nibble.data.DataOptions;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.pipeline.calibrate.Calibrator;
 import dev.nibble.quant.place.Precision;
+import dev.nibble.quant.place.WeightGranularity;
+import dev.nibble.quant.range.RangeSearch;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -18,7 +20,7 @@ import java.util.OptionalLong;
 /// @param out folder of the results
 /// @param precision number formats that are wanted
 /// @param activations how the ranges of activations are chosen
-/// @param parameters how the ranges of weights are chosen: `min-max`, `mse`, `sqnr`, …
+/// @param parameters how the ranges of weights are chosen
 /// @param target the device, such as `sm8650`
 /// @param quantsimConfig placement rules in place of the target's
 /// @param shapes sizes of inputs, by name
@@ -28,6 +30,7 @@ import java.util.OptionalLong;
 /// @param maxMemory bytes that the samples of a batch and their activations may take
 /// @param force whether results may replace what exists
 /// @param command the command line, for the report
+/// @param version of Nibble, for the report
 public record QuantizeOptions(
         Path model,
         Samples data,
@@ -35,7 +38,7 @@ public record QuantizeOptions(
         Path out,
         Precision precision,
         Calibrator activations,
-        String parameters,
+        RangeSearch parameters,
         String target,
         Optional<Path> quantsimConfig,
         Map<String, List<Long>> shapes,
@@ -46,13 +49,37 @@ public record QuantizeOptions(
         long seed,
         OptionalLong maxMemory,
         boolean force,
-        String command) {
+        String command,
+        String version) {
     /// Calibration samples that are measured where no others were given.
     public static final long FALLBACK_EVALUATION = 256;
 
     /// What a report's folder holds.
     public static final List<String> FILES =
             List.of("model.qdq.onnx", "model.float.onnx", "model.encodings", "report.json", "report.html");
+
+    /// What the buffers of a run may take where nothing is said.
+    static final long DEFAULT_MEMORY = 1L << 30;
+
+    /// `--max-memory`, or the default.
+    long memory() {
+        return maxMemory.orElse(DEFAULT_MEMORY);
+    }
+
+    /// How many samples run at once where that is said; else 0.
+    int batch() {
+        Integer batch = data.options().batch();
+        return batch == null ? 0 : batch;
+    }
+
+    /// `tensor`, `channel` or `block:N`.
+    String granularity() {
+        return switch (precision.granularity()) {
+            case WeightGranularity.PerTensor() -> "tensor";
+            case WeightGranularity.PerChannel() -> "channel";
+            case WeightGranularity.PerBlock(int size) -> "block:" + size;
+        };
+    }
 
     /// Where samples are, and how they are read.
     public record Samples(Path path, DataOptions options) {}

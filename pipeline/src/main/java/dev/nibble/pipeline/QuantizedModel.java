@@ -11,6 +11,7 @@ import dev.nibble.pipeline.calibrate.Calibrator;
 import dev.nibble.pipeline.calibrate.OutputErrors;
 import dev.nibble.pipeline.calibrate.Ranges;
 import dev.nibble.quant.Encoding;
+import dev.nibble.quant.TensorEncoding;
 import dev.nibble.quant.export.Boundary;
 import dev.nibble.quant.export.ExportResult;
 import dev.nibble.quant.export.FloatTwin;
@@ -22,6 +23,9 @@ import dev.nibble.quant.place.PlacementPlan;
 import dev.nibble.quant.place.Precision;
 import dev.nibble.quant.place.QuantizeModel;
 import dev.nibble.quant.place.Quantization;
+import dev.nibble.quant.place.WeightQuantizer;
+import dev.nibble.quant.range.RangeSearch;
+import dev.nibble.quant.range.WeightRanges;
 import dev.nibble.target.PlacementRules;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -34,6 +38,7 @@ import java.util.Map;
 /// @param twin the float model that the encodings key on
 /// @param export the QDQ model
 /// @param findings what a user should know
+/// @param parameters what chose the ranges of weights: `min-max`
 /// @param calibrateSeconds wall time of the pass over the samples, every calibrator ready
 /// @param quantizeSeconds wall time of everything after it
 public record QuantizedModel(
@@ -43,6 +48,7 @@ public record QuantizedModel(
         Model twin,
         ExportResult export,
         List<Finding> findings,
+        String parameters,
         double calibrateSeconds,
         double quantizeSeconds) {
     /// Samples on which range candidates are compared at the consumers' outputs: enough to rank ranges that were
@@ -52,16 +58,20 @@ public record QuantizedModel(
     /// Plans the quantizers, calibrates, chooses ranges, quantizes the weights and writes the QDQ graph.
     ///
     /// @param model prepared: see [PreparedModel]
-    /// @param batch samples a run, where the model leaves that open
+    /// @param parameters how the ranges of weights are chosen
+    /// @param maxMemory bytes that the tensors of calibration may take
+    /// @param batch samples a run; 0 leaves the choice to the plan
     public static QuantizedModel of(
             Model model,
             PlacementRules rules,
             Precision precision,
             Calibrator calibrator,
+            RangeSearch parameters,
             Boundary boundary,
             DataSet data,
             Executor executor,
             int threads,
+            long maxMemory,
             int batch,
             Doctor doctor,
             Progress progress) {
@@ -69,7 +79,7 @@ public record QuantizedModel(
         Executor.Options options = new Executor.Options(threads, Executor.Optimization.DEFAULT);
         long start = System.nanoTime();
         Map<String, Observation> observed = Calibration.observe(
-                plan.model(), plan.observed(), data, executor, options, batch, doctor, progress);
+                plan.model(), plan.observed(), data, executor, threads, maxMemory, batch, doctor, progress);
         long calibrated = System.nanoTime();
         Ranges ranges = Ranges.search(plan, observed, calibrator.searches());
         Map<String, Ranges.Choice> choices =
@@ -80,7 +90,8 @@ public record QuantizedModel(
                 };
         Map<String, Encoding> encodings = new LinkedHashMap<>();
         choices.forEach((source, choice) -> encodings.put(source, choice.range().encoding()));
-        QuantizeModel.Result result = QuantizeModel.apply(plan, encodings);
+        QuantizeModel.Result result =
+                QuantizeModel.apply(plan, encodings, weights(plan, parameters), Map.of());
         ExportResult export = QdqExport.export(plan, result.quantization(), boundary);
         List<Finding> findings = new ArrayList<>(plan.notes());
         findings.addAll(result.findings());
@@ -94,8 +105,22 @@ public record QuantizedModel(
                 twin,
                 export,
                 findings,
+                parameters.id(),
                 (calibrated - start) / 1e9,
                 (done - calibrated) / 1e9);
+    }
+
+    private static Map<String, TensorEncoding.Affine> weights(PlacementPlan plan, RangeSearch parameters) {
+        Map<String, TensorEncoding.Affine> chosen = new LinkedHashMap<>();
+        for (WeightQuantizer weight : plan.weights()) {
+            Tensor values = plan.model()
+                    .graph()
+                    .initializer(weight.name())
+                    .orElseThrow()
+                    .tensor();
+            chosen.put(weight.name(), WeightRanges.choose(weight.name(), values, weight.scheme(), parameters));
+        }
+        return chosen;
     }
 
     private static PlacementPlan plan(Model model, PlacementRules rules, Precision precision) {

@@ -34,9 +34,6 @@ record Fetching(Model model, List<String> computed, Map<String, Tensor> constant
 
     static Fetching of(Model model, List<String> fetches) {
         Graph graph = model.graph();
-        if (fetches.isEmpty()) {
-            throw new IllegalArgumentException("nothing to fetch from model '" + graph.name() + "'");
-        }
         if (new HashSet<>(fetches).size() != fetches.size()) {
             throw new IllegalArgumentException("a value is fetched twice: " + fetches);
         }

@@ -42,6 +42,10 @@ final class InputFeed implements AutoCloseable {
         }
     }
 
+    Set<String> taken() {
+        return taken;
+    }
+
     private static void requireNumbers(String model, ValueInfo input) {
         Optional<DataType> type = input.tensorType().flatMap(ValueType.TensorType::elementType);
         if (type.isPresent()

@@ -10,11 +10,14 @@ import dev.nibble.graph.Executor;
 import dev.nibble.graph.Initializer;
 import dev.nibble.graph.Model;
 import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.Tensor;
+import dev.nibble.graph.ValueInfo;
 import dev.nibble.graph.io.ModelWriter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /// Runs models on this machine's processor with [ONNX Runtime](https://onnxruntime.ai).
@@ -77,6 +80,35 @@ public final class OrtExecutor implements Executor {
         } catch (IOException e) {
             throw new NibbleException(
                     "model '%s' cannot be handed to ONNX Runtime: %s".formatted(name, e.getMessage()),
+                    "check that the temporary folder may be written and has room",
+                    e);
+        } finally {
+            delete(folder);
+        }
+    }
+
+    /// Runs `model` once and tells which kernels ran. Where ONNX Runtime may rewrite the graph, this shows what it made
+    /// of it: whether a QDQ model runs in integer kernels, for one.
+    ///
+    /// @throws NibbleException as [#open] and [OrtModel#run]
+    public KernelProfile profile(Model model, Map<String, Tensor> inputs, Options options) {
+        List<String> outputs =
+                model.graph().outputs().stream().map(ValueInfo::name).toList();
+        Path folder = null;
+        try {
+            folder = Files.createTempDirectory("nibble-profile");
+            try (OrtModel session = open(model, outputs, options, folder.resolve("profile"))) {
+                session.run(inputs);
+                Path file = Path.of(session.endProfiling());
+                try {
+                    return KernelProfile.of(file);
+                } finally {
+                    Files.deleteIfExists(file);
+                }
+            }
+        } catch (IOException e) {
+            throw new NibbleException(
+                    "model '%s' cannot be profiled: %s".formatted(model.graph().name(), e.getMessage()),
                     "check that the temporary folder may be written and has room",
                     e);
         } finally {

@@ -10,6 +10,7 @@ import ai.onnxruntime.OrtSession;
 import ai.onnxruntime.TensorInfo;
 import dev.nibble.graph.DataType;
 import dev.nibble.graph.Executor;
+import dev.nibble.graph.Graph;
 import dev.nibble.graph.Model;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.Shape;
@@ -23,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /// A model that ONNX Runtime has loaded.
@@ -35,6 +37,9 @@ public final class OrtModel implements Executor.Session {
     private final Fetching fetching;
     private final @Nullable OrtEnvironment environment;
     private final @Nullable OrtSession session;
+    /// How many models share [#session].
+    private final AtomicInteger sharers;
+    private final Graph declared;
     private final InputFeed feed;
     private final Map<String, ReusedBuffer> buffers = new HashMap<>();
     private final Map<String, OnnxTensor> pinned = new LinkedHashMap<>();
@@ -50,6 +55,8 @@ public final class OrtModel implements Executor.Session {
         this.fetching = fetching;
         this.environment = environment;
         this.session = session;
+        this.sharers = new AtomicInteger(1);
+        this.declared = model.graph();
         try {
             feed = new InputFeed(model.graph(), fetching.carriers(), session.getInputNames());
             for (NodeInfo output : session.getOutputInfo().values()) {
@@ -67,7 +74,28 @@ public final class OrtModel implements Executor.Session {
         this.fetching = fetching;
         this.environment = null;
         this.session = null;
-        this.feed = new InputFeed(model.graph(), fetching.carriers(), Set.of());
+        this.sharers = new AtomicInteger(1);
+        this.declared = model.graph();
+        this.feed = new InputFeed(declared, fetching.carriers(), Set.of());
+    }
+
+    private OrtModel(OrtModel other) {
+        this.name = other.name;
+        this.fetches = other.fetches;
+        this.fetching = other.fetching;
+        this.environment = other.environment;
+        this.session = other.session;
+        this.sharers = other.sharers;
+        this.declared = other.declared;
+        this.feed = new InputFeed(declared, fetching.carriers(), other.feed.taken());
+    }
+
+    /// The same loaded model for another thread: the weights are shared, the memory of inputs and results is its own.
+    /// Each is closed by itself.
+    public OrtModel sibling() {
+        requireOpen();
+        sharers.incrementAndGet();
+        return new OrtModel(this);
     }
 
     /// A session that computes nothing: all that is fetched is an input or a stored constant.
@@ -250,7 +278,7 @@ public final class OrtModel implements Executor.Session {
         feed.close();
         buffers.values().forEach(ReusedBuffer::close);
         try {
-            if (session != null) {
+            if (session != null && sharers.decrementAndGet() == 0) {
                 session.close();
             }
         } catch (OrtException e) {

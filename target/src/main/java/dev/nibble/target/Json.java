@@ -13,7 +13,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /// A place in a configuration document that knows its path, so that every complaint says where.
-final class Json {
+public final class Json {
     private static final JsonMapper MAPPER = JsonMapper.builder(JsonFactory.builder()
                     .streamReadConstraints(
                             StreamReadConstraints.builder().maxNestingDepth(64).build())
@@ -30,7 +30,7 @@ final class Json {
         this.path = path;
     }
 
-    static Json parse(String text, String document) {
+    public static Json parse(String text, String document) {
         try {
             JsonNode node = MAPPER.readTree(text);
             if (node == null || !node.isObject()) {
@@ -43,14 +43,24 @@ final class Json {
         }
     }
 
+    /// A document that was parsed already.
+    static Json of(JsonNode node, String document) {
+        return new Json(node, document, "");
+    }
+
     /// A complaint about this place.
-    NibbleException error(String message, String hint) {
+    public NibbleException error(String message, String hint) {
         return new NibbleException(
                 "%s: %s%s".formatted(document, path.isEmpty() ? "" : "'" + path + "': ", message), hint);
     }
 
+    /// The parsed value at this place.
+    public JsonNode node() {
+        return node;
+    }
+
     /// Refuses every key that is not one of `known`.
-    Json allow(String... known) {
+    public Json allow(String... known) {
         for (String key : node.propertyNames()) {
             if (!List.of(known).contains(key)) {
                 throw error(
@@ -61,12 +71,12 @@ final class Json {
         return this;
     }
 
-    boolean has(String key) {
+    public boolean has(String key) {
         return node.has(key);
     }
 
     /// The object under `key`; an empty one where there is none.
-    Json object(String key) {
+    public Json object(String key) {
         JsonNode child = node.has(key) ? node.get(key) : MAPPER.createObjectNode();
         return at(child, key).asObject();
     }
@@ -82,7 +92,7 @@ final class Json {
         return new Json(child, document, path.isEmpty() ? key : path + "." + key);
     }
 
-    List<Map.Entry<String, Json>> entries() {
+    public List<Map.Entry<String, Json>> entries() {
         List<Map.Entry<String, Json>> entries = new ArrayList<>();
         for (Map.Entry<String, JsonNode> entry : node.properties()) {
             Json child = at(entry.getValue(), entry.getKey());
@@ -92,7 +102,7 @@ final class Json {
     }
 
     /// The objects in the list under `key`; none where there is none.
-    List<Json> list(String key) {
+    public List<Json> list(String key) {
         if (!node.has(key)) {
             return List.of();
         }
@@ -108,7 +118,7 @@ final class Json {
     }
 
     /// The strings in the list under `key`; none where there is none.
-    List<String> strings(String key) {
+    public List<String> strings(String key) {
         if (!node.has(key)) {
             return List.of();
         }
@@ -123,19 +133,19 @@ final class Json {
         return items;
     }
 
-    String asText() {
+    public String asText() {
         if (!node.isString()) {
             throw error("must be text, but is " + node, "write \"…\"");
         }
         return node.stringValue();
     }
 
-    Optional<String> text(String key) {
+    public Optional<String> text(String key) {
         return node.has(key) ? Optional.of(at(node.get(key), key).asText()) : Optional.empty();
     }
 
     /// A boolean, real or as AIMET writes it: `"True"`, `"False"`.
-    Optional<Boolean> flag(String key) {
+    public Optional<Boolean> flag(String key) {
         if (!node.has(key)) {
             return Optional.empty();
         }
@@ -149,7 +159,7 @@ final class Json {
         throw at(value, key).error("must be true or false, but is " + value, "write \"True\" or \"False\"");
     }
 
-    double number(String key) {
+    public double number(String key) {
         JsonNode value = node.has(key) ? node.get(key) : null;
         if (value == null || !value.isNumber() || !Double.isFinite(value.doubleValue())) {
             throw error("'%s' must be a number, but is %s".formatted(key, value), "give it a number");
@@ -157,7 +167,7 @@ final class Json {
         return value.doubleValue();
     }
 
-    int integer(String key) {
+    public int integer(String key) {
         double value = number(key);
         if (value != Math.rint(value) || Math.abs(value) > Integer.MAX_VALUE) {
             throw error("'%s' must be a whole number, but is %s".formatted(key, value), "give it a whole number");

@@ -4,7 +4,6 @@ import dev.nibble.graph.Attribute;
 import dev.nibble.graph.Graph;
 import dev.nibble.graph.Initializer;
 import dev.nibble.graph.Model;
-import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.Node;
 import java.util.ArrayList;
 import java.util.List;

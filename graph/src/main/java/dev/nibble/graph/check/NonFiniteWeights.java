@@ -103,7 +103,7 @@ public final class NonFiniteWeights {
             return;
         }
         Tensor tensor = stored.tensor();
-        long first = first(tensor, 0);
+        long first = first(tensor);
         if (first < 0) {
             return;
         }
@@ -131,23 +131,23 @@ public final class NonFiniteWeights {
                 : tensor.floatAt(index);
     }
 
-    /// The index of the first element from `from` on whose exponent is all ones; −1 where there is none.
+    /// The index of the first element whose exponent is all ones; −1 where there is none.
     ///
     /// The elements are copied out in chunks: over an array the loop compiles to vector instructions. Adding one
     /// unit of the exponent carries into the sign bit exactly where the exponent is all ones.
-    static long first(Tensor tensor, long from) {
+    private static long first(Tensor tensor) {
         return switch (tensor.type()) {
-            case FLOAT -> firstInt(tensor.data(), from, tensor.elements());
-            case DOUBLE -> firstLong(tensor.data(), from, tensor.elements());
-            case FLOAT16 -> firstShort(tensor.data(), from, tensor.elements(), 0x0400);
-            case BFLOAT16 -> firstShort(tensor.data(), from, tensor.elements(), 0x0080);
+            case FLOAT -> firstInt(tensor.data(), tensor.elements());
+            case DOUBLE -> firstLong(tensor.data(), tensor.elements());
+            case FLOAT16 -> firstShort(tensor.data(), tensor.elements(), 0x0400);
+            case BFLOAT16 -> firstShort(tensor.data(), tensor.elements(), 0x0080);
             default -> -1;
         };
     }
 
-    private static long firstInt(MemorySegment data, long from, long elements) {
+    private static long firstInt(MemorySegment data, long elements) {
         int[] chunk = new int[CHUNK];
-        for (long at = from; at < elements; at += CHUNK) {
+        for (long at = 0; at < elements; at += CHUNK) {
             int count = (int) Math.min(CHUNK, elements - at);
             MemorySegment.copy(data, Tensor.INT_LE, at * 4, chunk, 0, count);
             int any = 0;
@@ -163,9 +163,9 @@ public final class NonFiniteWeights {
         return -1;
     }
 
-    private static long firstLong(MemorySegment data, long from, long elements) {
+    private static long firstLong(MemorySegment data, long elements) {
         long[] chunk = new long[CHUNK];
-        for (long at = from; at < elements; at += CHUNK) {
+        for (long at = 0; at < elements; at += CHUNK) {
             int count = (int) Math.min(CHUNK, elements - at);
             MemorySegment.copy(data, Tensor.LONG_LE, at * 8, chunk, 0, count);
             long any = 0;
@@ -181,18 +181,22 @@ public final class NonFiniteWeights {
         return -1;
     }
 
-    private static long firstShort(MemorySegment data, long from, long elements, int unit) {
-        short[] chunk = new short[CHUNK];
-        for (long at = from; at < elements; at += CHUNK) {
-            int count = (int) Math.min(CHUNK, elements - at);
-            MemorySegment.copy(data, Tensor.SHORT_LE, at * 2, chunk, 0, count);
+    /// Two elements in each int: their sum with `unit` cannot carry from the lower one into the upper.
+    private static long firstShort(MemorySegment data, long elements, int unit) {
+        int both = unit << 16 | unit;
+        int[] chunk = new int[CHUNK];
+        for (long at = 0; at < elements; at += 2L * CHUNK) {
+            int count = (int) Math.min(CHUNK, (elements - at) / 2);
+            MemorySegment.copy(data, Tensor.INT_LE, at * 2, chunk, 0, count);
             int any = 0;
             for (int i = 0; i < count; i++) {
-                any |= (chunk[i] & 0x7FFF) + unit;
+                any |= (chunk[i] & 0x7FFF_7FFF) + both;
             }
-            for (int i = 0; (any & 0x8000) != 0 && i < count; i++) {
-                if (((chunk[i] & 0x7FFF) + unit & 0x8000) != 0) {
-                    return at + i;
+            // An odd last element stands alone.
+            boolean last = elements - at < 2L * CHUNK;
+            for (long i = at; ((any & 0x8000_8000) != 0 || last) && i < Math.min(elements, at + 2L * CHUNK); i++) {
+                if (((data.get(Tensor.SHORT_LE, i * 2) & 0x7FFF) + unit & 0x8000) != 0) {
+                    return i;
                 }
             }
         }

@@ -48,7 +48,7 @@ public final class FoldBatchNorm implements Pass {
     }
 
     /// The normalization as one multiplication and one addition per channel: `y = scale·x + shift`.
-    private record Affine(double[] scale, double[] shift) {}
+    record Affine(double[] scale, double[] shift) {}
 
     private static Model fold(Model model, Node norm, Findings findings) {
         View view = new View(model);
@@ -112,7 +112,7 @@ public final class FoldBatchNorm implements Pass {
         return Numbers.doubles(view.constant(value).orElseThrow());
     }
 
-    private static Optional<String> obstacleBefore(View view, Node linear, Node norm, Affine affine) {
+    static Optional<String> obstacleBefore(View view, Node linear, Node norm, Affine affine) {
         String between = linear.output(0);
         if (view.graph.isOutput(between)) {
             return Optional.of("'%s' between it and %s is a graph output".formatted(between, linear));
@@ -146,7 +146,7 @@ public final class FoldBatchNorm implements Pass {
         return Optional.empty();
     }
 
-    private static Optional<String> obstacleInWeights(View view, Node linear) {
+    static Optional<String> obstacleInWeights(View view, Node linear) {
         String weight = linear.input(1);
         if (view.overridable(weight)) {
             return Optional.of(
@@ -224,7 +224,7 @@ public final class FoldBatchNorm implements Pass {
     }
 
     /// The output channel that element `index` of the weight belongs to.
-    private static int outputOf(Node linear, Shape weight, int index) {
+    static int outputOf(Node linear, Shape weight, int index) {
         return switch (linear.opType()) {
             case "Conv" -> (int) (index / weight.product(1, weight.rank()));
             case "ConvTranspose" -> {

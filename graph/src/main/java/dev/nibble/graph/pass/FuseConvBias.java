@@ -67,21 +67,26 @@ public final class FuseConvBias implements Pass {
         if (conv.hasInput(2) && view.constant(conv.input(2)).isEmpty()) {
             return Optional.of("the bias of %s is not a constant with data".formatted(conv));
         }
-        Shape shape = constant.shape();
-        int rank = weight.get().rank();
         long channels = channels(conv, weight.get());
+        return isPerChannel(constant, weight.get().rank(), channels)
+                ? Optional.empty()
+                : Optional.of("the constant it adds to %s has shape %s, which is not one number per channel (%d)"
+                        .formatted(conv, constant.shape(), channels));
+    }
+
+    /// Whether `constant`, broadcast to a convolution's output of rank `rank`, is one number for each channel (axis 1) or
+    /// one for all.
+    static boolean isPerChannel(Tensor constant, int rank, long channels) {
+        Shape shape = constant.shape();
         boolean perChannel = Numbers.isFloat(constant.type()) && shape.rank() <= rank;
         for (int i = 1; i <= shape.rank() && perChannel; i++) {
             long dim = shape.dim(-i);
             perChannel = dim == 1 || i == rank - 1 && dim == channels;
         }
-        return perChannel
-                ? Optional.empty()
-                : Optional.of("the constant it adds to %s has shape %s, which is not one number per channel (%d)"
-                        .formatted(conv, shape, channels));
+        return perChannel;
     }
 
-    private static long channels(Node conv, Shape weight) {
+    static long channels(Node conv, Shape weight) {
         return conv.is("Conv") ? weight.dim(0) : weight.dim(1) * conv.intAttribute("group", 1);
     }
 

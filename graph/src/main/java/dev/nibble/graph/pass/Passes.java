@@ -17,6 +17,7 @@ public final class Passes {
     /// @param newestOpset how far passes that need a newer operator may raise the model
     public static List<Pass> all(@Nullable Executor executor, long newestOpset) {
         return List.of(
+                new InferShapes(),
                 new RaiseOpset(RaiseOpset.MINIMUM),
                 new FoldConstants(executor),
                 new RemoveIdentity(),
@@ -30,7 +31,8 @@ public final class Passes {
                 new FuseLayerNorm(newestOpset),
                 new FuseRmsNorm(newestOpset),
                 new FuseConvBias(),
-                new FoldBatchNorm());
+                new FoldBatchNorm(),
+                new FoldScale());
     }
 
     /// The passes that `--passes` names, in the order of [#all], or none for `none`.

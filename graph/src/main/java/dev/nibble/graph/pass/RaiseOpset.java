@@ -17,7 +17,8 @@ import java.util.TreeMap;
 /// ([OpsetSteps]), in the main graph, in subgraphs and in functions. Value names stay; constants and helper values that
 /// a new form needs get new names.
 ///
-/// Weights are never touched, so size does not matter. ONNX's own converter serves as the oracle in tests.
+/// Weights are never touched, so size does not matter. ONNX's own converter is not used: it renames values, skips
+/// subgraphs, and ends at opset 22.
 public final class RaiseOpset implements Pass {
     /// What everything later relies on: QuantizeLinear with an axis, axes as inputs.
     public static final long MINIMUM = 13;

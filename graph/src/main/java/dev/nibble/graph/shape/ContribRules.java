@@ -9,8 +9,16 @@ import java.util.Set;
 /// ([ContribOperators](https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md)).
 final class ContribRules {
     private static final Set<String> SAME = Set.of(
-            "BiasGelu", "FastGelu", "Gelu", "QuickGelu", "QLinearSigmoid", "QLinearLeakyRelu",
-            "QLinearSoftmax", "SkipLayerNormalization", "SkipSimplifiedLayerNormalization", "RotaryEmbedding");
+            "BiasGelu",
+            "FastGelu",
+            "Gelu",
+            "QuickGelu",
+            "QLinearSigmoid",
+            "QLinearLeakyRelu",
+            "QLinearSoftmax",
+            "SkipLayerNormalization",
+            "SkipSimplifiedLayerNormalization",
+            "RotaryEmbedding");
 
     private ContribRules() {}
 

@@ -56,7 +56,9 @@ final class Dims {
         if (is(b, 1)) {
             return a;
         }
-        return a instanceof Dim.Known(long x) && b instanceof Dim.Known(long y) ? of(Math.multiplyExact(x, y)) : UNKNOWN;
+        return a instanceof Dim.Known(long x) && b instanceof Dim.Known(long y)
+                ? of(Math.multiplyExact(x, y))
+                : UNKNOWN;
     }
 
     static Dim product(List<Dim> dims) {

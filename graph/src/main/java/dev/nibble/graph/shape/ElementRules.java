@@ -12,14 +12,72 @@ import org.jspecify.annotations.Nullable;
 final class ElementRules {
     /// One output, of the type and shape of the first input.
     private static final Set<String> SAME = Set.of(
-            "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BatchNormalization", "BitwiseNot", "Ceil",
-            "Celu", "Clip", "Cos", "Cosh", "CumProd", "CumSum", "Dropout", "Elu", "Erf", "Exp", "Floor", "Gelu",
-            "GroupNormalization", "HardSigmoid", "HardSwish", "Hardmax", "Identity", "InstanceNormalization", "LRN",
-            "LayerNormalization", "LeakyRelu", "Log", "LogSoftmax", "LpNormalization", "MeanVarianceNormalization",
-            "Mish", "Neg", "Not", "PRelu", "RMSNormalization", "RandomNormalLike", "RandomUniformLike", "Reciprocal",
-            "Relu", "ReverseSequence", "RotaryEmbedding", "Round", "ScatterElements", "Scatter", "ScatterND", "Selu",
-            "Shrink", "Sigmoid", "Sign", "Sin", "Sinh", "Softmax", "Softplus", "Softsign", "Sqrt", "Swish", "Tan",
-            "Tanh", "TensorScatter", "ThresholdedRelu", "Trilu");
+            "Abs",
+            "Acos",
+            "Acosh",
+            "Asin",
+            "Asinh",
+            "Atan",
+            "Atanh",
+            "BatchNormalization",
+            "BitwiseNot",
+            "Ceil",
+            "Celu",
+            "Clip",
+            "Cos",
+            "Cosh",
+            "CumProd",
+            "CumSum",
+            "Dropout",
+            "Elu",
+            "Erf",
+            "Exp",
+            "Floor",
+            "Gelu",
+            "GroupNormalization",
+            "HardSigmoid",
+            "HardSwish",
+            "Hardmax",
+            "Identity",
+            "InstanceNormalization",
+            "LRN",
+            "LayerNormalization",
+            "LeakyRelu",
+            "Log",
+            "LogSoftmax",
+            "LpNormalization",
+            "MeanVarianceNormalization",
+            "Mish",
+            "Neg",
+            "Not",
+            "PRelu",
+            "RMSNormalization",
+            "RandomNormalLike",
+            "RandomUniformLike",
+            "Reciprocal",
+            "Relu",
+            "ReverseSequence",
+            "RotaryEmbedding",
+            "Round",
+            "ScatterElements",
+            "Scatter",
+            "ScatterND",
+            "Selu",
+            "Shrink",
+            "Sigmoid",
+            "Sign",
+            "Sin",
+            "Sinh",
+            "Softmax",
+            "Softplus",
+            "Softsign",
+            "Sqrt",
+            "Swish",
+            "Tan",
+            "Tanh",
+            "TensorScatter",
+            "ThresholdedRelu",
+            "Trilu");
 
     private ElementRules() {}
 
@@ -45,10 +103,7 @@ final class ElementRules {
             }
             case "IsInf", "IsNaN" -> c.set(0, DataType.BOOL, c.dims(0));
             case "Where" -> {
-                c.set(
-                        0,
-                        c.typeFrom(1),
-                        Dims.broadcast(Dims.broadcast(c.dims(0), c.dims(1)), c.dims(2)));
+                c.set(0, c.typeFrom(1), Dims.broadcast(Dims.broadcast(c.dims(0), c.dims(1)), c.dims(2)));
                 where(c);
             }
             case "Cast" -> {
@@ -158,7 +213,9 @@ final class ElementRules {
 
     private static @Nullable IntValues combined(
             IntValues a, @Nullable IntValues b, LongBinaryOperator operator, String op) {
-        if (b == null || a.size() != b.size() && a.size() != 1 && b.size() != 1 || a.shape().rank() > 1 && b.shape().rank() > 1 && !a.shape().equals(b.shape())) {
+        if (b == null
+                || a.size() != b.size() && a.size() != 1 && b.size() != 1
+                || a.shape().rank() > 1 && b.shape().rank() > 1 && !a.shape().equals(b.shape())) {
             return null;
         }
         int size = a.size() == 1 ? b.size() : a.size();
@@ -181,7 +238,8 @@ final class ElementRules {
                 elements.add(Dims.UNKNOWN);
             }
         }
-        return new IntValues(a.shape().rank() >= b.shape().rank() && a.size() == size ? a.shape() : b.shape(), elements);
+        return new IntValues(
+                a.shape().rank() >= b.shape().rank() && a.size() == size ? a.shape() : b.shape(), elements);
     }
 
     private static boolean named(Dim dim) {
@@ -208,7 +266,8 @@ final class ElementRules {
             Dim b = no.get(no.size() == 1 ? 0 : i);
             elements.add(which instanceof Dim.Known(long v) ? v != 0 ? a : b : Dims.either(a, b));
         }
-        boolean scalar = condition.shape().rank() + yes.shape().rank() + no.shape().rank() == 0;
+        boolean scalar =
+                condition.shape().rank() + yes.shape().rank() + no.shape().rank() == 0;
         c.setValue(0, scalar ? IntValues.scalar(elements.getFirst()) : IntValues.vector(elements));
     }
 }

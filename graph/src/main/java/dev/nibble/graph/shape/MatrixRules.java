@@ -80,7 +80,8 @@ final class MatrixRules {
             int dots = terms[i].indexOf("...");
             int rest = dims.size() - letters.length();
             if (rest < 0 || dots < 0 && rest > 0) {
-                throw new Dims.UnfitShape("equation '%s' does not fit an input of rank %d".formatted(equation, dims.size()));
+                throw new Dims.UnfitShape(
+                        "equation '%s' does not fit an input of rank %d".formatted(equation, dims.size()));
             }
             int at = 0;
             for (int l = 0; l <= letters.length(); l++) {

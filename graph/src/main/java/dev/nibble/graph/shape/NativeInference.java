@@ -47,7 +47,9 @@ final class NativeInference {
             });
         } catch (RuntimeException e) {
             return new Outcome(
-                    model, "ONNX's library refuses the model: " + String.valueOf(e.getMessage()).strip());
+                    model,
+                    "ONNX's library refuses the model: "
+                            + String.valueOf(e.getMessage()).strip());
         }
         Graph said = ModelReader.read(MemorySegment.ofArray(inferred), "ONNX's inference", null)
                 .graph();

@@ -115,7 +115,9 @@ final class NodeShapes {
     }
 
     void setValue(int index, @Nullable IntValues value) {
-        if (value != null && value.size() <= IntValues.LIMIT && !node.output(index).isEmpty()) {
+        if (value != null
+                && value.size() <= IntValues.LIMIT
+                && !node.output(index).isEmpty()) {
             scope.putValue(node.output(index), value);
         }
     }

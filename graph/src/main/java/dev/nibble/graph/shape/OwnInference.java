@@ -74,6 +74,7 @@ final class OwnInference {
                 ruled = ElementRules.apply(shapes)
                         || MovementRules.apply(shapes)
                         || ShapeRules.apply(shapes)
+                        || ReshapeRules.apply(shapes)
                         || WindowRules.apply(shapes)
                         || MatrixRules.apply(shapes)
                         || ReduceRules.apply(shapes);

@@ -33,7 +33,8 @@ final class Scope {
     void constant(String name, Initializer stored) {
         types.put(
                 name,
-                new ValueType.TensorType(stored.typeCode(), Dims.list(stored.shape().dims()), null));
+                new ValueType.TensorType(
+                        stored.typeCode(), Dims.list(stored.shape().dims()), null));
         IntValues value = IntValues.of(stored);
         if (value != null) {
             values.put(name, value);
@@ -71,8 +72,8 @@ final class Scope {
             known = said;
         } else if (said != null) {
             if (said.size() != known.size()) {
-                conflicts.add("'%s' is declared with rank %d, but has rank %d"
-                        .formatted(name, said.size(), known.size()));
+                conflicts.add(
+                        "'%s' is declared with rank %d, but has rank %d".formatted(name, said.size(), known.size()));
             } else {
                 List<Dim> merged = new ArrayList<>();
                 for (int i = 0; i < known.size(); i++) {

@@ -26,7 +26,12 @@ public final class ShapeInference {
     ///     have handled them
     /// @param open node outputs of which not even the rank is known
     public record Result(
-            Model model, Engine engine, String why, List<String> conflicts, Map<String, Integer> withoutRule, int open) {
+            Model model,
+            Engine engine,
+            String why,
+            List<String> conflicts,
+            Map<String, Integer> withoutRule,
+            int open) {
         public Result {
             conflicts = List.copyOf(conflicts);
             withoutRule = Map.copyOf(withoutRule);

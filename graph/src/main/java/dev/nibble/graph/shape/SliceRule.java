@@ -22,7 +22,9 @@ final class SliceRule {
         IntValues starts = old ? IntValues.vector(Dims.list(c.node.intsAttribute("starts"))) : c.value(1);
         IntValues ends = old ? IntValues.vector(Dims.list(c.node.intsAttribute("ends"))) : c.value(2);
         List<Dim> startDims = old ? null : c.dims(1);
-        int count = starts != null ? starts.size() : startDims == null || startDims.isEmpty() ? -1 : (int) Dims.size(startDims.get(0));
+        int count = starts != null
+                ? starts.size()
+                : startDims == null || startDims.isEmpty() ? -1 : (int) Dims.size(startDims.get(0));
         long[] axes;
         if (old ? c.has("axes") : c.node.hasInput(3)) {
             long[] told = c.attributeOrInput("axes", 3);
@@ -93,7 +95,8 @@ final class SliceRule {
                 long at = 0;
                 long left = i;
                 for (int d = rank - 1; d >= 0; d--) {
-                    at += (from[d] + left % shape.dim(d) * by[d]) * value.shape().product(d + 1, rank);
+                    at += (from[d] + left % shape.dim(d) * by[d])
+                            * value.shape().product(d + 1, rank);
                     left /= shape.dim(d);
                 }
                 return (int) at;

@@ -101,7 +101,8 @@ final class WindowRules {
                     out--;
                 }
                 if (out < 0) {
-                    throw new Dims.UnfitShape("a window of %d does not fit axis %d of size %d".formatted(span, i + 2, size));
+                    throw new Dims.UnfitShape(
+                            "a window of %d does not fit axis %d of size %d".formatted(span, i + 2, size));
                 }
                 sizes.add(Dims.of(out));
             }
@@ -123,8 +124,8 @@ final class WindowRules {
         long[] pads = c.ints("pads", 2 * axes, 0);
         long[] more = c.ints("output_padding", axes, 0);
         String auto = c.node.stringAttribute("auto_pad", "NOTSET");
-        List<Dim> dims = new ArrayList<>(
-                List.of(x.get(0), Dims.times(w.get(1), Dims.of(c.node.intAttribute("group", 1)))));
+        List<Dim> dims =
+                new ArrayList<>(List.of(x.get(0), Dims.times(w.get(1), Dims.of(c.node.intAttribute("group", 1)))));
         if (told.length >= axes && axes > 0) {
             dims.addAll(Dims.list(Arrays.copyOfRange(told, told.length - axes, told.length)));
             c.set(0, c.type(0), dims);
@@ -139,8 +140,8 @@ final class WindowRules {
                 dims.add(Dims.of(Math.multiplyExact(size, strides[i])));
             } else {
                 long pad = auto.equals("VALID") ? 0 : pads[i] + pads[i + axes];
-                dims.add(Dims.of(
-                        Math.multiplyExact(strides[i], size - 1) + more[i] + (k - 1) * dilations[i] + 1 - pad));
+                dims.add(
+                        Dims.of(Math.multiplyExact(strides[i], size - 1) + more[i] + (k - 1) * dilations[i] + 1 - pad));
             }
         }
         c.set(0, c.type(0), dims);

@@ -78,11 +78,14 @@ class DamagedFileTest {
     private static List<byte[]> seeds() {
         Map<String, byte[]> models = SharedData.backendModels();
         List<byte[]> seeds = new ArrayList<>();
-        List<String> kinds = List.of("if", "loop", "scan", "resize", "lstm", "int4", "sequence", "optional", "gemm", "conv");
+        List<String> kinds =
+                List.of("if", "loop", "scan", "resize", "lstm", "int4", "sequence", "optional", "gemm", "conv");
         int[] taken = new int[kinds.size()];
         models.forEach((name, bytes) -> {
             for (int k = 0; k < kinds.size(); k++) {
-                if (name.toLowerCase(java.util.Locale.ROOT).contains(kinds.get(k)) && bytes.length < 8192 && taken[k]++ < 4) {
+                if (name.toLowerCase(java.util.Locale.ROOT).contains(kinds.get(k))
+                        && bytes.length < 8192
+                        && taken[k]++ < 4) {
                     seeds.add(bytes);
                     return;
                 }

@@ -28,8 +28,7 @@ class OnnxCheckerTest {
         Map<OnnxChecker.Outcome, Integer> outcomes = new TreeMap<>();
         List<String> failed = new ArrayList<>();
         SharedData.backendModels().forEach((name, bytes) -> {
-            OnnxChecker.Verdict verdict =
-                    OnnxChecker.check(ModelReader.read(MemorySegment.ofArray(bytes), name, null));
+            OnnxChecker.Verdict verdict = OnnxChecker.check(ModelReader.read(MemorySegment.ofArray(bytes), name, null));
             outcomes.merge(verdict.outcome(), 1, Integer::sum);
             if (verdict.outcome() == OnnxChecker.Outcome.FAILED) {
                 failed.add(name + ": " + verdict.text().lines().findFirst().orElse(""));
@@ -62,8 +61,8 @@ class OnnxCheckerTest {
         assertEquals(OnnxChecker.Outcome.NOT_CHECKED, newer.outcome());
         assertTrue(newer.text().contains("opset 23"), newer.text());
         Node reader = Node.of("a", "Abs", List.of("nothing"), List.of("y"));
-        OnnxChecker.Verdict damaged = OnnxChecker.check(
-                Model.of(8, 17, Graph.of("g", List.of(reader), List.of(), List.of(), List.of())));
+        OnnxChecker.Verdict damaged =
+                OnnxChecker.check(Model.of(8, 17, Graph.of("g", List.of(reader), List.of(), List.of(), List.of())));
         assertEquals(OnnxChecker.Outcome.NOT_CHECKED, damaged.outcome());
         assertTrue(damaged.text().contains("nobody makes"), damaged.text());
     }

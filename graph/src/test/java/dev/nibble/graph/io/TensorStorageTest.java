@@ -154,7 +154,7 @@ class TensorStorageTest {
         for (int i = 0; i < 40_000; i++) {
             tensor.varint(7, i - 20_000);
         }
-        Initializer read = new OnnxDecoder(new ExternalData(null, false))
+        Initializer read = new TensorDecoder(new ExternalData(null, false))
                 .tensor(new WireReader(MemorySegment.ofArray(tensor.toBytes())));
         assertEquals(-20_000, read.tensor().longAt(0));
         assertEquals(19_999, read.tensor().longAt(39_999));

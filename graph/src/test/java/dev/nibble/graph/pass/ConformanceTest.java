@@ -44,6 +44,10 @@ class ConformanceTest {
 
     private static final double ATOL = 1e-7;
 
+    /// Against ONNX's expectation instead of the same runtime's own result: two steps of float16, since the expectation
+    /// was computed in float32.
+    private static final double EXPECTED_RTOL = 2e-3;
+
     /// The newest opset that this ONNX Runtime supports.
     private static final long NEWEST_OPSET = 26;
 
@@ -118,7 +122,7 @@ class ConformanceTest {
                             one.name() + " simplified against its expectation",
                             expected(one, after),
                             after,
-                            RTOL,
+                            EXPECTED_RTOL,
                             ATOL,
                             differ);
                     gained.add(one.name());

@@ -70,16 +70,17 @@ class RealModelsTest {
     @ParameterizedTest
     @Tag("slow")
     @CsvSource({
-        "ch_PP-OCRv4_rec_infer.onnx,48,320",
-        "ch_PP-OCRv3_rec_infer.onnx,48,320",
-        "ch_PP-OCRv4_det_infer.onnx,64,64"
+        "ch_PP-OCRv4_rec_infer.onnx,48,320,5",
+        "ch_PP-OCRv3_rec_infer.onnx,48,320,5",
+        "ch_PP-OCRv4_det_infer.onnx,64,64,0"
     })
-    void simplifiesTextRecognition(String file, int height, int width) throws IOException {
+    void simplifiesTextRecognition(String file, int height, int width, int layerNorms) throws IOException {
         Model model = bundled(file);
         Simplify.Result result = simplify(model, 21);
         Map<String, Integer> ops = ops(result.model());
         assertEquals(0, ops.getOrDefault("BatchNormalization", 0), ops::toString);
         assertEquals(0, ops.getOrDefault("Constant", 0), ops::toString);
+        assertEquals(layerNorms, ops.getOrDefault("LayerNormalization", 0), ops::toString);
         ValueInfo input = model.graph().feeds().getFirst();
         float[] values = new float[3 * height * width];
         Random random = new Random(3);

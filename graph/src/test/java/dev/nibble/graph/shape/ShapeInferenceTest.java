@@ -9,7 +9,6 @@ import dev.nibble.graph.Model;
 import dev.nibble.graph.SharedData;
 import dev.nibble.graph.ValueInfo;
 import dev.nibble.graph.ValueType;
-import dev.nibble.graph.check.ModelChecker;
 import dev.nibble.graph.io.ModelReader;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -78,13 +77,15 @@ class ShapeInferenceTest {
         assertTrue(counts[0] >= 1158, counts[0] + " of " + counts[1] + " shapes were found");
     }
 
-    private static void compare(String name, List<ValueInfo> declared, Graph inferred, List<String> wrong, int[] counts) {
+    private static void compare(
+            String name, List<ValueInfo> declared, Graph inferred, List<String> wrong, int[] counts) {
         for (ValueInfo value : declared) {
             if (!(value.type() instanceof ValueType.TensorType(int code, List<Dim> dims, var e)) || dims == null) {
                 continue;
             }
-            ValueType.TensorType found =
-                    inferred.valueInfo(value.name()).flatMap(ValueInfo::tensorType).orElse(null);
+            ValueType.TensorType found = inferred.valueInfo(value.name())
+                    .flatMap(ValueInfo::tensorType)
+                    .orElse(null);
             counts[1]++;
             if (found == null || found.dims() == null) {
                 continue;
@@ -93,7 +94,9 @@ class ShapeInferenceTest {
             boolean fits = found.dims().size() == dims.size() && found.elementCode() == code;
             for (int i = 0; fits && i < dims.size(); i++) {
                 exact &= found.dims().get(i) instanceof Dim.Known;
-                fits = !(dims.get(i) instanceof Dim.Known(long a)) || !(found.dims().get(i) instanceof Dim.Known(long b)) || a == b;
+                fits = !(dims.get(i) instanceof Dim.Known(long a))
+                        || !(found.dims().get(i) instanceof Dim.Known(long b))
+                        || a == b;
             }
             counts[0] += exact ? 1 : 0;
             if (!fits) {
@@ -111,7 +114,9 @@ class ShapeInferenceTest {
                 g.initializers(),
                 g.sparseInitializers(),
                 g.inputs(),
-                g.outputs().stream().map(o -> o.withType(new ValueType.Unstated())).toList(),
+                g.outputs().stream()
+                        .map(o -> o.withType(new ValueType.Unstated()))
+                        .toList(),
                 List.of(),
                 g.carried()));
     }

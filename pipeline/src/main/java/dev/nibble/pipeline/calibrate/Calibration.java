@@ -5,12 +5,18 @@ import dev.nibble.data.Batches;
 import dev.nibble.data.DataSet;
 import dev.nibble.data.Doctor;
 import dev.nibble.graph.Executor;
-import dev.nibble.graph.Graph;
 import dev.nibble.graph.Model;
 import dev.nibble.graph.Tensor;
 import dev.nibble.pipeline.Progress;
 import dev.nibble.quant.observe.Observation;
 import dev.nibble.quant.observe.Observer;
+import dev.nibble.run.SampleBatch;
+import dev.nibble.run.StreamPlan;
+import dev.nibble.run.StreamedRun;
+import dev.nibble.run.TensorConsumer;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,39 +29,73 @@ public final class Calibration {
     ///
     /// @param values graph inputs or intermediate values; only these are fetched, so that the executor's fused kernels
     ///     stay fused everywhere else
+    /// @param threads threads in all
+    /// @param maxMemory bytes that the tensors of the batches under way may take
+    /// @param batch samples a run; 0 leaves the choice to the plan
     /// @param doctor looks at each sample as it goes by
     public static Map<String, Observation> observe(
             Model model,
             List<String> values,
             DataSet data,
             Executor executor,
-            Executor.Options options,
+            int threads,
+            long maxMemory,
             int batch,
             Doctor doctor,
             Progress progress) {
-        Graph graph = model.graph();
-        Map<String, Observer> observers = new LinkedHashMap<>();
-        values.forEach(value -> observers.put(value, new Observer()));
-        List<String> fetched =
-                values.stream().filter(value -> !graph.isInput(value)).toList();
+        long bytes = StreamedRun.bytesPerSample(executor, model, values, new SampleBatch(0, 1, data.sample(0)));
+        StreamPlan plan = StreamPlan.of(bytes, threads, maxMemory, batch);
+        List<Worker> workers = new ArrayList<>();
         try (Progress.Stage stage = progress.begin("calibrating", data.size());
-                Executor.Session session = executor.open(model, fetched, options);
-                Batches batches = data.batches(batch, doctor)) {
-            while (batches.hasNext()) {
-                Batch next = batches.next();
-                Map<String, Tensor> seen = session.run(next.inputs());
-                observers.forEach((value, observer) -> {
-                    Tensor tensor = seen.get(value);
-                    tensor = tensor == null ? next.inputs().get(value) : tensor;
-                    if (tensor != null) {
-                        observer.observe(tensor, next.first(), next.size());
-                    }
-                });
-                stage.advance(next.size());
+                Batches batches = data.batches(plan.batch(), doctor)) {
+            for (int i = 0; i < plan.workers(); i++) {
+                workers.add(new Worker(Observer.valuesPerSample(data.size())));
             }
+            StreamedRun.over(
+                    executor,
+                    model,
+                    values,
+                    Executor.Optimization.DEFAULT,
+                    plan,
+                    new Iterator<>() {
+                        @Override
+                        public boolean hasNext() {
+                            return batches.hasNext();
+                        }
+
+                        @Override
+                        public SampleBatch next() {
+                            Batch next = batches.next();
+                            stage.advance(next.size());
+                            return new SampleBatch(next.first(), next.size(), next.inputs());
+                        }
+                    },
+                    workers);
         }
         Map<String, Observation> observations = new LinkedHashMap<>();
-        observers.forEach((value, observer) -> observations.put(value, observer.observation()));
+        for (String value : values) {
+            Observation all = Observation.NONE;
+            for (Worker worker : workers) {
+                Observer observer = worker.observers.get(value);
+                all = observer == null ? all : all.merge(observer.observation());
+            }
+            observations.put(value, all);
+        }
         return observations;
+    }
+
+    /// What one worker saw.
+    private static final class Worker implements TensorConsumer {
+        final Map<String, Observer> observers = new HashMap<>();
+        final int valuesPerSample;
+
+        Worker(int valuesPerSample) {
+            this.valuesPerSample = valuesPerSample;
+        }
+
+        @Override
+        public void accept(String value, Tensor tensor, long firstSample, int samples) {
+            observers.computeIfAbsent(value, v -> new Observer(valuesPerSample)).observe(tensor, firstSample, samples);
+        }
     }
 }

@@ -49,6 +49,14 @@ public sealed interface Calibrator {
         };
     }
 
+    /// The name that a user writes.
+    default String id() {
+        return switch (this) {
+            case Single(RangeSearch search) -> search.id();
+            case Auto auto -> "auto";
+        };
+    }
+
     /// The searches whose results are wanted.
     default List<RangeSearch> searches() {
         return switch (this) {

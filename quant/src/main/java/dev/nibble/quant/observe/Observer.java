@@ -20,6 +20,9 @@ public final class Observer {
     /// them above the 99.99th percentile.
     public static final int DEFAULT_VALUES_PER_SAMPLE = 4096;
 
+    private static final long VALUES_WANTED = 1 << 20;
+
+    private static final int BUFFER = 4096;
     private static final long DRAIN_AT = Integer.MAX_VALUE / 2;
 
     private final Kernels kernels = Kernels.best();
@@ -27,6 +30,7 @@ public final class Observer {
     private final int[] @Nullable [] pages = new int[Bins.PAGES][];
     private final int[] tinyPositive = new int[Bins.PAGE];
     private final int[] tinyNegative = new int[Bins.PAGE];
+    private final int[] buffer = new int[BUFFER];
     private long pending;
     private long count;
     private Extremes extremes = Extremes.NONE;
@@ -43,6 +47,14 @@ public final class Observer {
             throw new IllegalArgumentException("values per sample must be at least 1, but was " + valuesPerSample);
         }
         this.valuesPerSample = valuesPerSample;
+    }
+
+    /// How many values of each sample make a million in all, so that many samples cost no more than few: between
+    /// 512 and [#DEFAULT_VALUES_PER_SAMPLE].
+    ///
+    /// @param samples how many samples will be observed
+    public static int valuesPerSample(long samples) {
+        return (int) Math.clamp(VALUES_WANTED / Math.max(samples, 1), 512, DEFAULT_VALUES_PER_SAMPLE);
     }
 
     /// With [#DEFAULT_VALUES_PER_SAMPLE].
@@ -103,39 +115,54 @@ public final class Observer {
     private void bin(MemorySegment floats, long from, long to, long sample) {
         long elements = to - from;
         if (elements <= valuesPerSample) {
-            for (long i = from; i < to; i++) {
-                add(floats.get(Tensor.INT_LE, i * 4));
+            for (long at = from; at < to; at += BUFFER) {
+                int count = (int) Math.min(BUFFER, to - at);
+                MemorySegment.copy(floats, Tensor.INT_LE, at * 4, buffer, 0, count);
+                bin(count);
             }
-            pending += elements;
         } else {
-            // One value from each of equal strides, at a place that a hash of its number chooses: a fixed place would
-            // meet the same columns of an image again and again.
-            double stride = (double) elements / valuesPerSample;
-            int hash = Long.hashCode(sample * 0x9E3779B97F4A7C15L);
-            for (int i = 0; i < valuesPerSample; i++) {
-                hash = hash * 0x343FD + 0x269EC3;
-                double place = (i + (hash >>> 8) * 0x1p-24) * stride;
-                add(floats.get(Tensor.INT_LE, (from + Math.min((long) place, elements - 1)) * 4));
-            }
-            pending += valuesPerSample;
-        }
-        if (pending > DRAIN_AT) {
-            drain();
+            sample(floats, from, elements, sample);
         }
     }
 
-    private void add(int bits) {
-        int index = bits >>> Bins.DROPPED;
-        int[] page = pages[index >>> 10];
-        if (page == null) {
-            page = open(index >>> 10);
+    /// Takes one value from each of equal strides (in 2⁻¹⁶ of an element), at a place that a hash of its number
+    /// chooses: a fixed place would meet the same columns of an image again and again.
+    private void sample(MemorySegment floats, long from, long elements, long sample) {
+        long stride = (elements << 16) / valuesPerSample;
+        int hash = Long.hashCode(sample * 0x9E3779B97F4A7C15L);
+        for (int taken = 0; taken < valuesPerSample; taken += BUFFER) {
+            int count = Math.min(BUFFER, valuesPerSample - taken);
+            for (int i = 0; i < count; i++) {
+                hash = hash * 0x343FD + 0x269EC3;
+                long place = (taken + i) * stride + ((hash >>> 16) * (stride >>> 8) >>> 8) >>> 16;
+                buffer[i] = floats.get(Tensor.INT_LE, (from + place) * 4);
+            }
+            bin(count);
         }
-        page[index & (Bins.PAGE - 1)]++;
-        if (bits == minBits) {
-            atMin++;
+    }
+
+    private void bin(int count) {
+        int[] bits = buffer;
+        int[] @Nullable [] mine = pages;
+        int lowest = 0;
+        int highest = 0;
+        for (int i = 0; i < count; i++) {
+            lowest += bits[i] == minBits ? 1 : 0;
+            highest += bits[i] == maxBits ? 1 : 0;
         }
-        if (bits == maxBits) {
-            atMax++;
+        for (int i = 0; i < count; i++) {
+            int index = bits[i] >>> Bins.DROPPED;
+            int[] page = mine[index >>> 10];
+            if (page == null) {
+                page = open(index >>> 10);
+            }
+            page[index & (Bins.PAGE - 1)]++;
+        }
+        atMin += lowest;
+        atMax += highest;
+        pending += count;
+        if (pending > DRAIN_AT) {
+            drain();
         }
     }
 

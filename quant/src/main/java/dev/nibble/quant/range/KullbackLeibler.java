@@ -21,6 +21,10 @@ final class KullbackLeibler {
     private static final int BINS_PER_CODE = 16;
     private static final int CANDIDATES = 128;
 
+    /// At 16 bits a candidate costs 2¹⁶ steps.
+    private static final int CANDIDATES_WIDE = 32;
+    private static final int WIDE = 4096;
+
     private KullbackLeibler() {}
 
     static Encoding search(Histogram observed, int bits, Symmetry symmetry, int bins) {
@@ -39,8 +43,9 @@ final class KullbackLeibler {
         double least = divergence(negative, positive, widest, max, count);
         // TensorRT starts where there are as many bins as codes: below, Q would equal P.
         int smallest = (int) Math.max(codes, 1);
-        for (int i = 1; i <= CANDIDATES; i++) {
-            int kept = (int) Math.round(count * Math.pow((double) smallest / count, (double) i / CANDIDATES));
+        int candidates = codes > WIDE ? CANDIDATES_WIDE : CANDIDATES;
+        for (int i = 1; i <= candidates; i++) {
+            int kept = (int) Math.round(count * Math.pow((double) smallest / count, (double) i / candidates));
             double threshold = max * kept / count;
             Encoding candidate = Encoding.ofRange(
                     Math.clamp(observed.min(), -threshold, 0),

@@ -190,4 +190,12 @@ class ObserverTest {
         observer.observe(Tensor.of(Shape.of(2), 1f, 2f));
         assertThrows(IllegalArgumentException.class, () -> observer.observe(Tensor.of(Shape.of(1), 1f)));
     }
+
+    @Test
+    void manySamplesTakeFewerValuesEach() {
+        assertEquals(4096, Observer.valuesPerSample(1));
+        assertEquals(3495, Observer.valuesPerSample(300));
+        assertEquals(524, Observer.valuesPerSample(2000));
+        assertEquals(512, Observer.valuesPerSample(1_000_000));
+    }
 }

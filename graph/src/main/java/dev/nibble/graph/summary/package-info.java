@@ -1,0 +1,3 @@
+/// What a model is made of: operators, parameters, multiplications.
+@org.jspecify.annotations.NullMarked
+package dev.nibble.graph.summary;

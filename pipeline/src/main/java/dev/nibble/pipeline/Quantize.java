@@ -1,0 +1,284 @@
+package dev.nibble.pipeline;
+
+import dev.nibble.data.DataOptions;
+import dev.nibble.data.DataSet;
+import dev.nibble.data.Doctor;
+import dev.nibble.data.InputSpec;
+import dev.nibble.data.metric.TaskMetric;
+import dev.nibble.graph.Executor;
+import dev.nibble.graph.Model;
+import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.io.ModelReader;
+import dev.nibble.graph.io.ModelWriter;
+import dev.nibble.pipeline.measure.Evaluation;
+import dev.nibble.pipeline.measure.LayerComparison;
+import dev.nibble.pipeline.measure.Measurements;
+import dev.nibble.pipeline.measure.TaskMetrics;
+import dev.nibble.pipeline.measure.Variant;
+import dev.nibble.pipeline.output.StagedDirectory;
+import dev.nibble.quant.encodings.EncodingsVersion;
+import dev.nibble.quant.encodings.EncodingsWriter;
+import dev.nibble.quant.export.Boundary;
+import dev.nibble.report.Badge;
+import dev.nibble.report.FileRecord;
+import dev.nibble.report.ReportJson;
+import dev.nibble.report.Reproduce;
+import dev.nibble.report.ResultDocument;
+import dev.nibble.report.ResultDocumentBuilder;
+import dev.nibble.report.Samples;
+import dev.nibble.report.Skipped;
+import dev.nibble.report.Timings;
+import dev.nibble.report.html.HtmlReport;
+import dev.nibble.run.CpuFeatures;
+import dev.nibble.run.OrtExecutor;
+import dev.nibble.run.PeakMemory;
+import dev.nibble.target.PlacementRules;
+import dev.nibble.target.QuantSimConfig;
+import dev.nibble.target.Targets;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+
+/// `quantize`: from a float model and samples to a folder with the quantized model, its float twin, its encodings, and
+/// a report of what it cost. What is measured is the file that was written.
+public final class Quantize {
+    /// Samples on which the layers are compared with the float model; each is run three times with every value kept.
+    private static final int LAYER_SAMPLES = 24;
+
+    /// Samples that are measured at once: larger batches are no faster, and cost memory.
+    private static final int MEASURED_BATCH = 8;
+
+    private final QuantizeOptions options;
+    private final Progress progress;
+    private final OrtExecutor executor = new OrtExecutor();
+    private final long start = System.nanoTime();
+
+    private Quantize(QuantizeOptions options, Progress progress) {
+        this.options = options;
+        this.progress = progress;
+    }
+
+    /// Does all of it. The results appear in `options.out()` whole, or not at all.
+    ///
+    /// @return what `report.json` holds
+    /// @throws NibbleException for whatever the user can mend
+    public static ResultDocument run(QuantizeOptions options, Progress progress) {
+        try (StagedDirectory out = StagedDirectory.open(options.out(), QuantizeOptions.FILES, options.force())) {
+            ResultDocument document = new Quantize(options, progress).into(out);
+            out.commit();
+            return document;
+        }
+    }
+
+    private ResultDocument into(StagedDirectory out) {
+        PreparedModel prepared = PreparedModel.read(options.model(), options.shapes(), executor, progress);
+        List<InputSpec> inputs = PreparedModel.inputs(prepared.model());
+        double loaded = seconds(start);
+        Doctor doctor = new Doctor();
+        QuantizedModel quantized;
+        ResultDocumentBuilder report = ResultDocument.builder(
+                options.version(),
+                prepared.info(),
+                options.target(),
+                options.precision().toString());
+        try (DataSet data =
+                DataSet.open(options.data().path(), options.data().options(), inputs)) {
+            data.findings().forEach(finding -> report.finding(Findings.of(finding)));
+            quantized = QuantizedModel.of(
+                    prepared.model(),
+                    rules(),
+                    options.precision(),
+                    options.activations(),
+                    options.parameters(),
+                    options.quantizedIo() ? Boundary.QUANTIZED : Boundary.FLOAT,
+                    data,
+                    executor,
+                    options.threads(),
+                    options.memory(),
+                    options.batch(),
+                    doctor,
+                    progress);
+            List<FileRecord> files = writeModels(out, quantized);
+            files.forEach(file -> report.files(List.of(file)));
+            doctor.findings().forEach(finding -> report.finding(Findings.of(finding)));
+            long measuring = System.nanoTime();
+            Model qdq = ModelReader.read(out.file("model.qdq.onnx"));
+            measure(prepared, quantized, qdq, data, inputs, report);
+            double evaluated = seconds(measuring);
+            quantized.findings().forEach(finding -> report.finding(Findings.of(finding)));
+            describe(prepared, quantized, data, report);
+            report.timings(new Timings(
+                    loaded,
+                    quantized.calibrateSeconds(),
+                    quantized.quantizeSeconds(),
+                    evaluated,
+                    seconds(start)));
+        }
+        report.peakRssBytes(PeakMemory.rssBytes());
+        ResultDocument document = report.build();
+        write(out.file("report.json"), ReportJson.write(document));
+        write(out.file("report.html"), HtmlReport.of(document));
+        return document;
+    }
+
+    private PlacementRules rules() {
+        return options.quantsimConfig()
+                .map(QuantSimConfig::read)
+                .orElseGet(() -> Targets.find(options.target()).placementRules());
+    }
+
+    private List<FileRecord> writeModels(StagedDirectory out, QuantizedModel quantized) {
+        try (Progress.Stage stage = progress.begin("writing", -1)) {
+            List<FileRecord> files = new ArrayList<>();
+            Map<String, Model> models =
+                    Map.of("model.qdq.onnx", quantized.export().model(), "model.float.onnx", quantized.twin());
+            for (String name : List.of("model.qdq.onnx", "model.float.onnx")) {
+                Model model = models.get(name);
+                if (model != null) {
+                    Model signed = model.withProducer("nibble", options.version());
+                    for (Path written : ModelWriter.write(signed, out.file(name))) {
+                        files.add(FileDigest.record(
+                                written, written.getFileName().toString()));
+                    }
+                }
+                stage.advance();
+            }
+            Path encodings = out.file("model.encodings");
+            write(encodings, encodings(quantized));
+            files.add(FileDigest.record(encodings, "model.encodings"));
+            return files;
+        }
+    }
+
+    private String encodings(QuantizedModel quantized) {
+        return EncodingsWriter.text(
+                quantized.plan(), quantized.quantization(), EncodingsVersion.of(options.encodingsVersion()));
+    }
+
+    private void measure(
+            PreparedModel prepared,
+            QuantizedModel quantized,
+            Model qdq,
+            DataSet calibration,
+            List<InputSpec> inputs,
+            ResultDocumentBuilder report) {
+        boolean own = options.evaluation().isPresent();
+        QuantizeOptions.Samples chosen = options.evaluation().orElseGet(() -> fallback(calibration));
+        try (DataSet data = DataSet.open(chosen.path(), chosen.options(), inputs)) {
+            Supplier<List<TaskMetric>> metrics = TaskMetrics.choose(options.metric(), prepared.original(), data);
+            List<Variant> variants = List.of(
+                    new Variant("float", prepared.original(), Executor.Optimization.DEFAULT),
+                    new Variant("off", qdq, Executor.Optimization.OFF),
+                    new Variant("default", qdq, Executor.Optimization.DEFAULT));
+            List<Evaluation.Outcome> outcomes = Evaluation.of(
+                    variants,
+                    data,
+                    metrics,
+                    executor,
+                    options.threads(),
+                    options.batch() > 0 ? options.batch() : MEASURED_BATCH,
+                    new Doctor(),
+                    progress);
+            long classes = TaskMetrics.classes(prepared.original());
+            report.headline(Measurements.of(outcomes.get(0), outcomes.get(1), "off", classes));
+            report.defaultOptimization(Measurements.of(outcomes.get(0), outcomes.get(2), "default", classes));
+            if (outcomes.get(1).outputs().size() > 1) {
+                report.finding(Findings.note(
+                        "M101",
+                        "the model has %d float outputs; the headline is of '%s'"
+                                .formatted(
+                                        outcomes.get(1).outputs().size(),
+                                        outcomes.get(1).outputs().keySet().iterator().next()),
+                        "compare lists every output"));
+            }
+            report.pictures(SamplePictures.of(
+                    prepared.original(), qdq, data, outcomes, executor, optimization(Executor.Optimization.OFF)));
+            report.samples(new Samples(
+                    calibration.size(),
+                    data.size(),
+                    !own,
+                    data.labelled(),
+                    options.data().path().toString(),
+                    chosen.path().toString()));
+        }
+        layers(quantized, qdq, calibration, report);
+    }
+
+    private QuantizeOptions.Samples fallback(DataSet calibration) {
+        DataOptions given = calibration.options();
+        long take = Math.min(QuantizeOptions.FALLBACK_EVALUATION, calibration.size());
+        return new QuantizeOptions.Samples(
+                options.data().path(), given.withChoice(given.skip(), given.every(), take));
+    }
+
+    private void layers(QuantizedModel quantized, Model qdq, DataSet data, ResultDocumentBuilder report) {
+        long samples = Math.min(LAYER_SAMPLES, data.size());
+        try (Progress.Stage stage = progress.begin("comparing layers", samples);
+                LayerComparison comparison = new LayerComparison(
+                        quantized.twin(), qdq, executor, optimization(Executor.Optimization.OFF))) {
+            for (long i = 0; i < samples; i++) {
+                comparison.add(data.sample(i * data.size() / samples));
+                stage.advance();
+            }
+            ResultTables tables = new ResultTables(quantized);
+            report.tensors(tables.tensors());
+            report.layers(tables.layers(comparison.rows()));
+            report.histograms(tables.histograms(comparison.rows()));
+            report.skipped(comparison.skipped().stream()
+                    .map(value -> new Skipped(value, null, "the float model has no such value to compare with"))
+                    .toList());
+        }
+    }
+
+    private void describe(
+            PreparedModel prepared, QuantizedModel quantized, DataSet data, ResultDocumentBuilder report) {
+        report.passes(prepared.passes());
+        report.skipped(quantized.plan().skipped().stream()
+                .map(skipped -> new Skipped(skipped.node(), skipped.op(), skipped.reason()))
+                .toList());
+        report.option("data", options.data().path().toString());
+        report.option("weights-bitwidth", options.precision().weightBits());
+        report.option(
+                "act-bitwidth",
+                options.precision().activationBits().isPresent()
+                        ? options.precision().activationBits().getAsInt()
+                        : "float");
+        report.option("weight-granularity", options.granularity());
+        report.option("act-calibration", options.activations().id());
+        report.option("param-calibration", options.parameters().id());
+        report.option("io", options.quantizedIo() ? "quantized" : "float");
+        report.option("encodings-version", options.encodingsVersion());
+        report.option("threads", options.threads());
+        report.reproduce(new Reproduce(
+                options.command(),
+                options.seed(),
+                Map.of("nibble", options.version(), "onnxruntime", executor.version())));
+        report.machine(MachineFacts.of(options.threads()));
+        report.badge("tensors.sqnrDb", Badge.ESTIMATED);
+        CpuFeatures.here().caution().ifPresent(report::assumption);
+        NextSteps.of(options).forEach(report::next);
+    }
+
+    private Executor.Options optimization(Executor.Optimization optimization) {
+        return new Executor.Options(options.threads(), optimization);
+    }
+
+    private static double seconds(long since) {
+        return (System.nanoTime() - since) / 1e9;
+    }
+
+    private static void write(Path file, String text) {
+        try {
+            Files.writeString(file, text);
+        } catch (IOException e) {
+            throw new NibbleException(
+                    "'%s' cannot be written: %s".formatted(file.getFileName(), e.getMessage()),
+                    "check that --out may be written and has room",
+                    e);
+        }
+    }
+}

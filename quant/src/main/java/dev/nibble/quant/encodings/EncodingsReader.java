@@ -1,0 +1,260 @@
+package dev.nibble.quant.encodings;
+
+import dev.nibble.graph.NibbleException;
+import dev.nibble.quant.encodings.EncodingEntry.Affine;
+import dev.nibble.quant.encodings.EncodingEntry.FloatingPoint;
+import dev.nibble.quant.encodings.EncodingEntry.Layout;
+import dev.nibble.quant.encodings.EncodingEntry.LowPowerBlocks;
+import dev.nibble.target.Json;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.OptionalInt;
+import tools.jackson.databind.JsonNode;
+
+/// Reads AIMET's encodings files: 0.6.1, 1.0.0, 2.0.0, and of 2.1.0 what 2.0.0 has as well. Booleans may be
+/// real or
+/// `"True"`, offsets whole or `-128.0`.
+public final class EncodingsReader {
+    private EncodingsReader() {}
+
+    /// @throws NibbleException where the file cannot be read or is no encodings file
+    public static Encodings read(Path file) {
+        try {
+            return read(Files.readString(file), "'" + file + "'");
+        } catch (IOException e) {
+            throw new NibbleException(
+                    "'%s' cannot be read: %s".formatted(file, e.getMessage()), "check the path and that it is text", e);
+        }
+    }
+
+    /// @param name what messages call the file
+    /// @throws NibbleException where it is no encodings file
+    public static Encodings read(String json, String name) {
+        Json root = Json.parse(json, name);
+        String version = root.text("version")
+                .orElseThrow(() -> root.error("there is no 'version'", "give an encodings file that AIMET wrote"));
+        Map<String, EncodingEntry> activations = new LinkedHashMap<>();
+        Map<String, EncodingEntry> params = new LinkedHashMap<>();
+        switch (version) {
+            case "0.6.1", "0.6.0", "0.5.0" -> {
+                Version061.read(section(root, "activation_encodings"), activations);
+                Version061.read(section(root, "param_encodings"), params);
+            }
+            case "1.0.0" -> {
+                root.list("activation_encodings").forEach(e -> put(activations, version1(e), e));
+                root.list("param_encodings").forEach(e -> put(params, version1(e), e));
+                requireSections(root);
+            }
+            case "2.0.0", "2.1.0" -> {
+                if (!root.has("encodings")) {
+                    throw root.error("there is no list 'encodings'", "check that the file is complete");
+                }
+                root.list("encodings").forEach(e -> put(activations, Version2.read(e), e));
+            }
+            default ->
+                throw root.error(
+                        "version '" + version + "' is not known", "export the encodings as 0.6.1, 1.0.0 or 2.0.0");
+        }
+        return new Encodings(version, activations, params);
+    }
+
+    private static Json section(Json root, String key) {
+        requireSections(root);
+        return root.object(key);
+    }
+
+    private static void requireSections(Json root) {
+        for (String key : List.of("activation_encodings", "param_encodings")) {
+            if (!root.has(key)) {
+                throw root.error("there is no '" + key + "'", "both sections must be there; they may be empty");
+            }
+        }
+    }
+
+    private static void put(Map<String, EncodingEntry> entries, EncodingEntry entry, Json at) {
+        if (entries.put(entry.name(), entry) != null) {
+            throw at.error("'" + entry.name() + "' is there twice", "keep one entry for each tensor");
+        }
+    }
+
+    private static EncodingEntry version1(Json json) {
+        json.allow(
+                "name",
+                "enc_type",
+                "dtype",
+                "bw",
+                "is_sym",
+                "scale",
+                "offset",
+                "block_size",
+                "compressed_bw",
+                "per_block_int_scale",
+                "zero_point_shift");
+        String name = name(json);
+        int bits = bits(json, "bw");
+        if (json.text("dtype").orElse("INT").equalsIgnoreCase("float")) {
+            return new FloatingPoint(name, bits);
+        }
+        if (json.has("zero_point_shift")) {
+            throw json.error("'zero_point_shift' is not supported", "export '" + name + "' without it");
+        }
+        boolean symmetric = json.flag("is_sym").orElse(false);
+        double[] scales = scales(json, "scale");
+        String type = json.text("enc_type").orElse("PER_TENSOR").toUpperCase(Locale.ROOT);
+        if (type.equals("LPBQ")) {
+            return lowPowerBlocks(
+                    json,
+                    name,
+                    bits,
+                    bits(json, "compressed_bw"),
+                    blockSize(json),
+                    scales,
+                    integers(json, "per_block_int_scale"),
+                    OptionalInt.empty());
+        }
+        long[] offsets = offsets(json, scales.length, bits, symmetric);
+        Layout layout = switch (type) {
+            case "PER_TENSOR" -> Layout.PER_TENSOR;
+            case "PER_CHANNEL" -> Layout.PER_CHANNEL;
+            case "PER_BLOCK" -> Layout.PER_BLOCK;
+            default ->
+                throw json.error(
+                        "'enc_type' %s is not known".formatted(type), "use PER_TENSOR, PER_CHANNEL, PER_BLOCK or LPBQ");
+        };
+        if (layout == Layout.PER_TENSOR && scales.length != 1) {
+            throw json.error("PER_TENSOR has %d scales".formatted(scales.length), "give one scale");
+        }
+        int blockSize = layout == Layout.PER_BLOCK ? blockSize(json) : 0;
+        return new Affine(name, bits, symmetric, layout, scales, offsets, OptionalInt.empty(), blockSize);
+    }
+
+    static EncodingEntry lowPowerBlocks(
+            Json json,
+            String name,
+            int bits,
+            int compressedBits,
+            int blockSize,
+            double[] channelScales,
+            int[] blockScales,
+            OptionalInt axis) {
+        if (channelScales.length == 0 || blockScales.length % channelScales.length != 0) {
+            throw json.error(
+                    "%d block scales do not divide among %d channels"
+                            .formatted(blockScales.length, channelScales.length),
+                    "check that the file is complete");
+        }
+        for (int scale : blockScales) {
+            if (scale < 1) {
+                throw json.error("a block scale is " + scale, "block scales are at least 1");
+            }
+        }
+        return new LowPowerBlocks(name, bits, compressedBits, blockSize, channelScales, blockScales, axis);
+    }
+
+    static String name(Json json) {
+        return json.text("name").orElseThrow(() -> json.error("there is no 'name'", "name the tensor"));
+    }
+
+    static int bits(Json json, String key) {
+        int bits = json.integer(key);
+        if (bits < 2 || bits > 32) {
+            throw json.error("'%s' is %d".formatted(key, bits), "widths are 2 to 32 bits");
+        }
+        return bits;
+    }
+
+    static int blockSize(Json json) {
+        int size = json.integer("block_size");
+        if (size < 1) {
+            throw json.error("'block_size' is " + size, "block sizes are at least 1");
+        }
+        return size;
+    }
+
+    static double scale(Json json, double value) {
+        if (!(value > 0
+                && Double.isFinite(value)
+                && (float) value >= Float.MIN_NORMAL
+                && (float) value <= Float.MAX_VALUE)) {
+            throw json.error("a scale is " + value, "scales are positive and finite");
+        }
+        return value;
+    }
+
+    private static double[] scales(Json json, String key) {
+        List<Double> flat = new ArrayList<>();
+        flatten(json, json.node().get(key), key, flat, 0);
+        double[] scales = new double[flat.size()];
+        for (int i = 0; i < scales.length; i++) {
+            scales[i] = scale(json, flat.get(i));
+        }
+        if (scales.length == 0) {
+            throw json.error("'" + key + "' is empty", "give at least one scale");
+        }
+        return scales;
+    }
+
+    static int[] integers(Json json, String key) {
+        List<Double> flat = new ArrayList<>();
+        flatten(json, json.node().get(key), key, flat, 0);
+        int[] values = new int[flat.size()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = Math.toIntExact(whole(json, key, flat.get(i)));
+        }
+        return values;
+    }
+
+    static long whole(Json json, String key, double value) {
+        if (value != Math.rint(value) || Math.abs(value) > Integer.MAX_VALUE) {
+            throw json.error("'%s' has %s, which is no whole number".formatted(key, value), "correct the value");
+        }
+        return (long) value;
+    }
+
+    /// The numbers in a nested list, row-major.
+    static void flatten(
+            Json json, @org.jspecify.annotations.Nullable JsonNode node, String key, List<Double> flat, int depth) {
+        if (node != null && node.isNumber()) {
+            flat.add(node.doubleValue());
+        } else if (node != null && node.isArray() && depth < 16) {
+            for (JsonNode child : node) {
+                flatten(json, child, key, flat, depth + 1);
+            }
+        } else {
+            throw json.error("'%s' must be numbers, but is %s".formatted(key, node), "correct the value");
+        }
+    }
+
+    private static long[] offsets(Json json, int count, int bits, boolean symmetric) {
+        List<Double> flat = new ArrayList<>();
+        flatten(json, json.node().get("offset"), "offset", flat, 0);
+        if (flat.size() != count) {
+            throw json.error(
+                    "there are %d scales, but %d offsets".formatted(count, flat.size()), "give as many as scales");
+        }
+        long[] offsets = new long[count];
+        for (int i = 0; i < count; i++) {
+            offsets[i] = offset(json, flat.get(i), bits, symmetric);
+        }
+        return offsets;
+    }
+
+    /// An offset that lies on the grid.
+    static long offset(Json json, double value, int bits, boolean symmetric) {
+        long offset = whole(json, "offset", value);
+        long lowest = -((1L << bits) - 1);
+        if (offset < lowest || offset > 0) {
+            throw json.error(
+                    "offset %d lies outside %d…0, where %d-bit%s offsets are"
+                            .formatted(offset, lowest, bits, symmetric ? " symmetric" : ""),
+                    "AIMET's offset is minus the zero point of unsigned codes");
+        }
+        return offset;
+    }
+}
