@@ -94,6 +94,7 @@ public final class Quantize {
                     options.precision(),
                     options.activations(),
                     options.parameters(),
+                    options.correctBias(),
                     options.quantizedIo() ? Boundary.QUANTIZED : Boundary.FLOAT,
                     data,
                     executor,
@@ -219,7 +220,7 @@ public final class Quantize {
         long samples = Math.min(LAYER_SAMPLES, data.size());
         try (Progress.Stage stage = progress.begin("comparing layers", samples);
                 LayerComparison comparison = new LayerComparison(
-                        quantized.twin(), qdq, executor, optimization(Executor.Optimization.OFF))) {
+                        quantized.plan().model(), qdq, executor, optimization(Executor.Optimization.OFF))) {
             for (long i = 0; i < samples; i++) {
                 comparison.add(data.sample(i * data.size() / samples));
                 stage.advance();
@@ -250,6 +251,7 @@ public final class Quantize {
         report.option("weight-granularity", options.granularity());
         report.option("act-calibration", options.activations().id());
         report.option("param-calibration", options.parameters().id());
+        report.option("algorithms", options.correctBias() ? "bias-correction" : "none");
         report.option("io", options.quantizedIo() ? "quantized" : "float");
         report.option("encodings-version", options.encodingsVersion());
         report.option("threads", options.threads());

@@ -8,6 +8,7 @@ import dev.nibble.graph.Tensor;
 import dev.nibble.graph.pass.RaiseOpset;
 import dev.nibble.pipeline.calibrate.Calibration;
 import dev.nibble.pipeline.calibrate.Calibrator;
+import dev.nibble.pipeline.calibrate.InputMeans;
 import dev.nibble.pipeline.calibrate.OutputErrors;
 import dev.nibble.pipeline.calibrate.Ranges;
 import dev.nibble.quant.Encoding;
@@ -26,6 +27,7 @@ import dev.nibble.quant.place.Quantization;
 import dev.nibble.quant.place.WeightQuantizer;
 import dev.nibble.quant.range.RangeSearch;
 import dev.nibble.quant.range.WeightRanges;
+import dev.nibble.quant.weight.CorrectBias;
 import dev.nibble.target.PlacementRules;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -67,6 +69,7 @@ public record QuantizedModel(
             Precision precision,
             Calibrator calibrator,
             RangeSearch parameters,
+            boolean correctBias,
             Boundary boundary,
             DataSet data,
             Executor executor,
@@ -90,8 +93,16 @@ public record QuantizedModel(
                 };
         Map<String, Encoding> encodings = new LinkedHashMap<>();
         choices.forEach((source, choice) -> encodings.put(source, choice.range().encoding()));
-        QuantizeModel.Result result =
-                QuantizeModel.apply(plan, encodings, weights(plan, parameters), Map.of());
+        Map<String, TensorEncoding.Affine> weights = weights(plan, parameters);
+        QuantizeModel.Result result = QuantizeModel.apply(plan, encodings, weights, Map.of());
+        if (correctBias) {
+            CorrectBias.Result corrected = CorrectBias.apply(
+                    plan,
+                    result.quantization(),
+                    InputMeans.of(plan.model(), CorrectBias.inputs(plan), data, executor, options, progress));
+            plan = corrected.plan();
+            result = QuantizeModel.apply(plan, encodings, weights, Map.of());
+        }
         ExportResult export = QdqExport.export(plan, result.quantization(), boundary);
         List<Finding> findings = new ArrayList<>(plan.notes());
         findings.addAll(result.findings());
