@@ -15,7 +15,7 @@ public record StreamPlan(int workers, int threadsEach, int batch, long bytesPerS
     private static final int LARGEST_BATCH = 16;
 
     /// Buffers larger than this leave the caches without saving anything.
-    private static final long BATCH_BYTES = 64L << 20;
+    private static final long BATCH_BYTES = 32L << 20;
 
     /// ONNX Runtime needs about as much again as what it hands out, and as much for a first run.
     private static final int COPIES = 3;

@@ -18,7 +18,8 @@ public final class TensorFile {
     /// @throws NibbleException where the file cannot be read or holds no tensor
     public static Initializer read(Path file) {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            return read(channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), Arena.ofAuto()), "'" + file + "'");
+            return read(
+                    channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), Arena.ofAuto()), "'" + file + "'");
         } catch (IOException | UnsupportedOperationException e) {
             throw new NibbleException(
                     "'%s' cannot be read: %s".formatted(file, e.getMessage()), "check the file and its permissions", e);

@@ -120,7 +120,7 @@ public final class FoldConstants implements Pass {
                 }
                 return;
             }
-            Optional<Tensor> shape = ShapeArithmetic.ofShape(view, node);
+            Optional<Tensor> shape = StaticShape.of(view, node);
             if (shape.isPresent()) {
                 computed.put(node.output(0), shape.get());
                 folded.add(node);
@@ -181,7 +181,13 @@ public final class FoldConstants implements Pass {
 
         private boolean growsBeyond(Node node) {
             if (node.is("Range")) {
-                return true;
+                // Start, limit, step; of floats here, since whole numbers were worked out already.
+                double[] ends = new double[3];
+                for (int i = 0; i < 3; i++) {
+                    Tensor end = value(node.input(i));
+                    ends[i] = end == null || !Numbers.readable(end.type()) ? Double.NaN : Numbers.at(end, 0);
+                }
+                return !((ends[1] - ends[0]) / ends[2] * 4 <= GROWTH_LIMIT);
             }
             Tensor sizes = value(node.input(node.is("ConstantOfShape") ? 0 : 1));
             if (sizes == null) {

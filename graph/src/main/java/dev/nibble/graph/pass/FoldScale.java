@@ -44,7 +44,9 @@ public final class FoldScale implements Pass {
         for (int side = 0; side < (mul.is("Mul") ? 2 : 1); side++) {
             Optional<Node> conv = view.maker(mul.input(side), "Conv", "ConvTranspose");
             Optional<Tensor> constant = view.constant(mul.input(1 - side));
-            if (conv.isEmpty() || constant.isEmpty() || view.constant(conv.get().input(1)).isEmpty()) {
+            if (conv.isEmpty()
+                    || constant.isEmpty()
+                    || view.constant(conv.get().input(1)).isEmpty()) {
                 continue;
             }
             Tensor weight = view.constant(conv.get().input(1)).orElseThrow();
@@ -60,7 +62,9 @@ public final class FoldScale implements Pass {
             }
             double[] given = Numbers.doubles(constant.get());
             double[] scale = new double[channels];
-            Arrays.setAll(scale, i -> mul.is("Mul") ? given[given.length == 1 ? 0 : i] : 1 / given[given.length == 1 ? 0 : i]);
+            Arrays.setAll(
+                    scale,
+                    i -> mul.is("Mul") ? given[given.length == 1 ? 0 : i] : 1 / given[given.length == 1 ? 0 : i]);
             if (!Arrays.stream(scale).allMatch(Double::isFinite)) {
                 findings.skipped(mul, "its constant holds zero, NaN or infinity");
                 return model;

@@ -13,7 +13,7 @@ import java.util.Optional;
 /// Fuses layer normalization ([Ba et al.](https://arxiv.org/abs/1607.06450)) into LayerNormalization (opset 17):
 /// `d = x − mean(x)`, `y = d / √(mean(d²) + ε) · γ + β`, over the last axes, with γ and β constant or left out.
 ///
-/// PyTorch, optimum and TensorFlow spell it in different ways; see [Normalization].
+/// PyTorch and optimum spell it in different ways, see [Normalization]; TensorFlow multiplies it out, see [Factored].
 public final class FuseLayerNorm extends Fusion {
     public FuseLayerNorm(long newestOpset) {
         super(newestOpset);
@@ -31,7 +31,9 @@ public final class FuseLayerNorm extends Fusion {
 
     @Override
     Match match(View view, Node node) {
-        Optional<Normalization> found = Normalization.endingAt(view, node);
+        Optional<Factored> factored = node.is("Add") ? Factored.endingAt(view, node) : Optional.empty();
+        Optional<Normalization> found =
+                factored.isPresent() ? factored.map(Factored::norm) : Normalization.endingAt(view, node);
         Optional<Node> sub = found.flatMap(n -> view.maker(n.centered(), "Sub"));
         if (found.isEmpty() || sub.isEmpty()) {
             return NOTHING;
@@ -52,7 +54,7 @@ public final class FuseLayerNorm extends Fusion {
             return new Match.NearMiss("it ends a layer normalization, but "
                     + (extent instanceof Normalization.Extent.Elsewhere(String reason) ? reason : ""));
         }
-        AffineTail tail = AffineTail.after(view, norm.normalized());
+        AffineTail tail = factored.isPresent() ? factored.get().tail() : AffineTail.after(view, norm.normalized());
         Optional<Shape> extent = tail.extent(view, x, count);
         if (extent.isEmpty()) {
             return new Match.NearMiss(
@@ -65,6 +67,10 @@ public final class FuseLayerNorm extends Fusion {
         Optional<String> bias = tail.beta().isEmpty()
                 ? Optional.of("")
                 : AffineTail.stored(view, tail.output() + ".bias", tail.beta(), extent.get(), type, constants);
+        if (factored.isPresent() && (scale.isEmpty() || bias.isEmpty())) {
+            return new Match.NearMiss(
+                    "it ends a layer normalization, but its scale or bias does not fit %s".formatted(extent.get()));
+        }
         if (scale.isEmpty() || bias.isEmpty()) {
             // The normalization alone still is one; what follows it stays.
             tail = new AffineTail(Optional.empty(), Optional.empty(), List.of(), norm.normalized());

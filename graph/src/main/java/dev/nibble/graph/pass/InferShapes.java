@@ -43,7 +43,8 @@ public final class InferShapes implements Pass {
         return declared(model)
                 .map(ValueType.TensorType::dims)
                 .filter(Objects::nonNull)
-                .mapToLong(d -> 1 + d.stream().filter(Dim.Known.class::isInstance).count())
+                .mapToLong(
+                        d -> 1 + d.stream().filter(Dim.Known.class::isInstance).count())
                 .sum();
     }
 

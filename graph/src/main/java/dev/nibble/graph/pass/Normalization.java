@@ -37,7 +37,14 @@ record Normalization(String centered, String normalized, double epsilon, long[] 
         return Optional.empty();
     }
 
+    /// The normalization whose `factor` is `1 / √(mean(d²) + ε)`, whatever d is; `end` uses it.
+    static Optional<Normalization> byFactor(View view, String factor, Node end) {
+        return fromFactor(view, "", factor, end);
+    }
+
     /// `factor` as `1 / √(mean(d²) + ε)`.
+    ///
+    /// @param centered d, or empty where whatever is squared is d
     private static Optional<Normalization> fromFactor(View view, String centered, String factor, Node end) {
         Optional<Node> made = view.maker(factor, "Reciprocal", "Div", "Pow");
         if (made.isEmpty()) {
@@ -68,12 +75,13 @@ record Normalization(String centered, String normalized, double epsilon, long[] 
             }
             Optional<long[]> axes = meanAxes(view, mean.get());
             Optional<Node> square = view.maker(mean.get().input(0), "Pow", "Mul");
-            if (axes.isPresent() && square.isPresent() && isSquare(view, square.get(), centered)) {
+            String base =
+                    centered.isEmpty() && square.isPresent() ? square.get().input(0) : centered;
+            if (axes.isPresent() && square.isPresent() && isSquare(view, square.get(), base)) {
                 List<Node> nodes = new ArrayList<>(List.of(end));
                 nodes.addAll(between);
                 nodes.addAll(List.of(add.get(), mean.get(), square.get()));
-                return Optional.of(
-                        new Normalization(centered, end.output(0), epsilon.getAsDouble(), axes.get(), nodes));
+                return Optional.of(new Normalization(base, end.output(0), epsilon.getAsDouble(), axes.get(), nodes));
             }
         }
         return Optional.empty();

@@ -165,6 +165,33 @@ class FusionTest {
         assertEquals("beta", fused.graph().nodes().getFirst().input(2));
     }
 
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void fusesLayerNormAsTensorFlowMultipliesItOut(boolean scaled) {
+        Graphs graph = new Graphs()
+                .input("x", 2, 3, 8)
+                .scalar("epsilon", 1e-5f)
+                .weight("gamma", 8)
+                .weight("beta", 8)
+                .node("m", "ReduceMean", "x", Attribute.ofInts("axes", -1))
+                .node("d", "Sub", "x m")
+                .node("sq", "Mul", "d d")
+                .node("v", "ReduceMean", "sq", Attribute.ofInts("axes", -1))
+                .node("ve", "Add", "v epsilon")
+                .node("sd", "Sqrt", "ve")
+                .node("r", "Reciprocal", "sd");
+        String factor = scaled ? "g" : "r";
+        if (scaled) {
+            graph.node("g", "Mul", "r gamma");
+        }
+        graph.node("a", "Mul", "x " + factor)
+                .node("b", "Mul", factor + " m")
+                .node("s", "Sub", "beta b")
+                .node("y", "Add", "a s");
+        Model fused = fuse(new FuseLayerNorm(NEWEST), graph.output("y").build(13));
+        assertEquals("LayerNormalization", ops(fused));
+    }
+
     @Test
     void fusesLayerNormWithoutParameters() {
         Model fused = fuse(
@@ -370,7 +397,8 @@ class FusionTest {
                 .positive("c", 6, 1, 1)
                 .node("v", "ConvTranspose", "x w b", Attribute.of("group", 2))
                 .node("y", op, "v c");
-        assertEquals("ConvTranspose", ops(fuse(new FoldScale(), graph.output("y").build(13))));
+        assertEquals(
+                "ConvTranspose", ops(fuse(new FoldScale(), graph.output("y").build(13))));
         Graphs whole = new Graphs()
                 .input("x", 2, 4, 5, 5)
                 .weight("w", 6, 4, 3, 3)

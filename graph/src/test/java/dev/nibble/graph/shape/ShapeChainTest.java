@@ -109,11 +109,13 @@ class ShapeChainTest {
 
     @Test
     void saysWhoInferredAndWhatWasLeftOpen() throws IOException {
-        ShapeInference.Result newer = ShapeInference.infer(model(23, "x: 2", "node { op_type: \"Odd\" input: \"x\" output: \"y\" }"));
+        ShapeInference.Result newer =
+                ShapeInference.infer(model(23, "x: 2", "node { op_type: \"Odd\" input: \"x\" output: \"y\" }"));
         assertEquals(ShapeInference.Engine.NIBBLE, newer.engine());
         assertTrue(newer.why().contains("opset 23"), newer.why());
         assertEquals(Map.of("Odd", 1), newer.withoutRule());
-        ShapeInference.Result known = ShapeInference.infer(model(17, "x: 2", "node { op_type: \"Relu\" input: \"x\" output: \"y\" }"));
+        ShapeInference.Result known =
+                ShapeInference.infer(model(17, "x: 2", "node { op_type: \"Relu\" input: \"x\" output: \"y\" }"));
         assertEquals(ShapeInference.Engine.ONNX_AND_NIBBLE, known.engine());
         assertEquals("", known.why());
     }
@@ -131,8 +133,8 @@ class ShapeChainTest {
         Path file = folder.resolve("weights.bin");
         long rows = 3L << 18;
         MemorySegment data;
-        try (FileChannel channel = FileChannel.open(
-                file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+        try (FileChannel channel =
+                FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
             data = channel.map(FileChannel.MapMode.READ_WRITE, 0, rows * 4096, Arena.ofAuto());
         }
         Initializer weight = new Initializer(
@@ -168,8 +170,7 @@ class ShapeChainTest {
         }
         String text = """
                 ir_version: 8 opset_import { version: %d } graph { name: "g" %s
-                input { name: "x" type { tensor_type { elem_type: 1 shape { %s } } } } output { name: "y" } }"""
-                .formatted(opset, graph, dims);
+                input { name: "x" type { tensor_type { elem_type: 1 shape { %s } } } } output { name: "y" } }""".formatted(opset, graph, dims);
         byte[] bytes = TextFormat.parse(text, OnnxMl.ModelProto.class).toByteArray();
         return ModelReader.read(MemorySegment.ofArray(bytes), "model", null);
     }
