@@ -67,9 +67,7 @@ final class TargetsCommand extends NibbleCommand {
 
     private static void row(TextTable table, String name, Fact<?> fact) {
         Object value = fact.value();
-        String shown = value instanceof Double number
-                ? String.format(Locale.ROOT, "%.4g", number)
-                : value.toString();
+        String shown = value instanceof Double number ? String.format(Locale.ROOT, "%.4g", number) : value.toString();
         table.row(name, shown, fact.status(), fact.source());
     }
 }

@@ -111,8 +111,8 @@ public final class Compare {
                                 "output '%s': SQNR %s, cosine %s"
                                         .formatted(
                                                 name,
-                                                Figures.decibels(Math.min(
-                                                        output.sqnrDb().value(), Decibels.EXACT)),
+                                                Figures.decibels(
+                                                        Math.min(output.sqnrDb().value(), Decibels.EXACT)),
                                                 Figures.cosine(output.cosine().value())),
                                 "the headline is of the first output")));
             }
@@ -159,10 +159,7 @@ public final class Compare {
         }
         try (Progress.Stage stage = progress.begin("comparing layers", data.size());
                 LayerComparison comparison = new LayerComparison(
-                        twin,
-                        quantized,
-                        executor,
-                        new Executor.Options(options.threads(), Executor.Optimization.OFF));
+                        twin, quantized, executor, new Executor.Options(options.threads(), Executor.Optimization.OFF));
                 Batches batches = data.batches(batch)) {
             while (batches.hasNext()) {
                 Batch next = batches.next();
@@ -203,7 +200,8 @@ public final class Compare {
         if (asked != null) {
             return asked;
         }
-        Graph graph = ShapeInference.inferOwn(BindShapes.bind(twin, options.shapes()).model())
+        Graph graph = ShapeInference.inferOwn(
+                        BindShapes.bind(twin, options.shapes()).model())
                 .model()
                 .graph();
         long bytes = 1;

@@ -66,6 +66,7 @@ public final class Evaluate {
 
     /// Measures.
     ///
+
     /// @throws NibbleException for whatever the user can mend; also where there is nothing to measure: neither labels
     ///     nor a reference
     public static EvaluateDocument run(Options options, Progress progress) {
@@ -87,8 +88,8 @@ public final class Evaluate {
         variants.add(new Variant("default", model.model(), Executor.Optimization.DEFAULT));
         long samples;
         Doctor doctor = new Doctor();
-        try (DataSet data = DataSet.open(
-                options.data().path(), options.data().options(), PreparedModel.inputs(model.model()))) {
+        try (DataSet data =
+                DataSet.open(options.data().path(), options.data().options(), PreparedModel.inputs(model.model()))) {
             Supplier<List<TaskMetric>> metrics = TaskMetrics.choose(options.metric(), model.model(), data);
             if (metrics.get().isEmpty() && reference == null) {
                 throw new NibbleException(
@@ -134,7 +135,10 @@ public final class Evaluate {
                 (System.nanoTime() - start) / 1e9);
     }
 
+    /// Of the headline, for the model alone and for the reference alone.
     private @Nullable Interval valueInterval;
+
+    private @Nullable Interval referenceInterval;
 
     private void entries(Evaluation.@Nullable Outcome reference, Evaluation.Outcome outcome) {
         String optimization = outcome.variant().name();
@@ -147,8 +151,12 @@ public final class Evaluate {
             if (reference == null) {
                 entries.add(entry(alone, optimization));
             } else {
-                Comparison pair = Comparison.of(
-                        metric.name(), reference.metrics().get(i).scores(), metric.scores());
+                if (entries.isEmpty()) {
+                    referenceInterval =
+                            interval(reference.metrics().get(i).result().ci95());
+                }
+                Comparison pair =
+                        Comparison.of(metric.name(), reference.metrics().get(i).scores(), metric.scores());
                 entries.add(new Entry(
                         metric.name(),
                         pair.value(),
@@ -191,6 +199,14 @@ public final class Evaluate {
         if (headline.metric().startsWith("top") && classes >= 2 && value != null) {
             double chance = Math.min(1, Double.parseDouble(headline.metric().substring(3)) / classes);
             Double reference = headline.reference();
+            if (reference != null && referenceInterval != null && referenceInterval.low() <= chance && chance < 1) {
+                findings.addFirst(Findings.error(
+                        "E104",
+                        "the reference itself is at chance level: %s, where guessing gives %s"
+                                .formatted(Figures.percent(reference), Figures.percent(chance)),
+                        "check labels and preprocessing (--scale, --mean, --std, --layout)"));
+                return;
+            }
             boolean guessing = value <= chance
                     || valueInterval != null && valueInterval.low() <= chance
                     || reference != null && value - chance < CHANCE_SHARE * (reference - chance);
@@ -199,7 +215,7 @@ public final class Evaluate {
                         "E101",
                         "the model is at chance level: %s, where guessing gives %s"
                                 .formatted(figure, Figures.percent(chance)),
-                        reference != null && reference <= chance || reference == null
+                        reference == null
                                 ? "check labels and preprocessing (--scale, --mean, --std, --layout)"
                                 : "do not ship this model; quantize it with more bits or other ranges"));
                 return;

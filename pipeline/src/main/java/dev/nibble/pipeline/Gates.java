@@ -12,7 +12,9 @@ import org.jspecify.annotations.Nullable;
 /// @param minSqnrDb the least signal to noise of the outputs, in decibels
 /// @param minCosine the least cosine between the outputs
 public record Gates(
-        @Nullable Double maxDropPoints, @Nullable Double minSqnrDb, @Nullable Double minCosine) {
+        @Nullable Double maxDropPoints,
+        @Nullable Double minSqnrDb,
+        @Nullable Double minCosine) {
     /// No gate.
     public static final Gates NONE = new Gates(null, null, null);
 

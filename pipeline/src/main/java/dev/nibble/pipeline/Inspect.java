@@ -70,7 +70,8 @@ public final class Inspect {
         Map<String, Long> domains = new LinkedHashMap<>();
         summary.opsets().forEach((domain, v) -> domains.put(domain.isEmpty() ? "ai.onnx" : domain, v));
         ModelInfo info = read.info();
-        boolean known = summary.withoutShape().isEmpty() && summary.withoutRule().isEmpty();
+        boolean known =
+                summary.withoutShape().isEmpty() && summary.withoutRule().isEmpty();
         Long macs = known || summary.macs() > 0 ? (Long) summary.macs() : null;
         return new InspectDocument(
                 Document.SCHEMA_VERSION,

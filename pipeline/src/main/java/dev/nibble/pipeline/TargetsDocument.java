@@ -19,8 +19,7 @@ public record TargetsDocument(List<Row> targets) {
     /// A fact. @param status `published`, `measured`, `calibrated` or `assumed`
     public record Fact<T>(T value, String status, String source) {
         static <T> Fact<T> of(Sourced<T> sourced) {
-            return new Fact<>(
-                    sourced.value(), sourced.status().name().toLowerCase(Locale.ROOT), sourced.source());
+            return new Fact<>(sourced.value(), sourced.status().name().toLowerCase(Locale.ROOT), sourced.source());
         }
     }
 
@@ -45,8 +44,7 @@ public record TargetsDocument(List<Row> targets) {
         } else {
             names.forEach(name -> targets.add(Targets.find(name)));
         }
-        return new TargetsDocument(
-                targets.stream().map(TargetsDocument::row).toList());
+        return new TargetsDocument(targets.stream().map(TargetsDocument::row).toList());
     }
 
     private static Row row(Target target) {

@@ -111,8 +111,7 @@ final class WeightErrors {
             for (int from = start; from < end; from += size) {
                 int to = Math.min(end, from + size);
                 Extremes extremes = kernels.extremes(segment, from, to);
-                Encoding encoding =
-                        Encoding.ofRange(extremes.min(), extremes.max(), bits, Symmetry.STRICT_SYMMETRIC);
+                Encoding encoding = Encoding.ofRange(extremes.min(), extremes.max(), bits, Symmetry.STRICT_SYMMETRIC);
                 kernels.fakeQuantize(segment, from, to, encoding);
             }
         }
@@ -123,9 +122,9 @@ final class WeightErrors {
             noise += error * error;
             signal += (double) values[i] * values[i];
         }
-        @Nullable Double sqnrDb = signal == 0 && noise == 0
-                ? Double.POSITIVE_INFINITY
-                : (Double) (10 * Math.log10(signal / noise));
+        @Nullable
+        Double sqnrDb =
+                signal == 0 && noise == 0 ? Double.POSITIVE_INFINITY : (Double) (10 * Math.log10(signal / noise));
         errors.add(new WeightError(bits, granularity, noise / values.length, sqnrDb));
     }
 
