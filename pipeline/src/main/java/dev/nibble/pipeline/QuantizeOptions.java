@@ -90,8 +90,7 @@ public record QuantizeOptions(
         shapes = Map.copyOf(shapes);
         if (!List.of("0.6.1", "1.0.0", "2.0.0").contains(encodingsVersion)) {
             throw new NibbleException(
-                    "encodings version '" + encodingsVersion + "' cannot be written",
-                    "choose 0.6.1, 1.0.0 or 2.0.0");
+                    "encodings version '" + encodingsVersion + "' cannot be written", "choose 0.6.1, 1.0.0 or 2.0.0");
         }
     }
 }
