@@ -205,13 +205,17 @@ public final class EncodingsReader {
         flatten(json, json.node().get(key), key, flat, 0);
         int[] values = new int[flat.size()];
         for (int i = 0; i < values.length; i++) {
-            values[i] = Math.toIntExact(whole(json, key, flat.get(i)));
+            long value = whole(json, key, flat.get(i));
+            if (value != (int) value) {
+                throw json.error("'%s' has %d".formatted(key, value), "correct the value");
+            }
+            values[i] = (int) value;
         }
         return values;
     }
 
     static long whole(Json json, String key, double value) {
-        if (value != Math.rint(value) || Math.abs(value) > Integer.MAX_VALUE) {
+        if (value != Math.rint(value) || Math.abs(value) > 0x1p32) {
             throw json.error("'%s' has %s, which is no whole number".formatted(key, value), "correct the value");
         }
         return (long) value;

@@ -38,7 +38,8 @@ public final class Placement {
     ///     that is not there
     public static PlacementPlan plan(Model model, PlacementRules rules, Precision wanted) {
         refuseQuantized(model.graph());
-        Graph lifted = SplitConstants.lift(model.graph());
+        BoundMasks.Result masks = BoundMasks.apply(SplitConstants.lift(model.graph()), rules);
+        Graph lifted = masks.graph();
         WeightSchemes schemes = new WeightSchemes(rules, wanted);
         SplitConstants.Result split = SplitConstants.split(lifted, uses(lifted, rules, schemes));
         Graph graph = split.graph();
@@ -49,7 +50,9 @@ public final class Placement {
                         Spelling.hint(name, graph.names(), "name a value as the model does"));
             }
         }
-        PlacementPlan plan = new PlanBuilder(model.withGraph(graph), rules, wanted, schemes, split.renamed()).build();
+        PlacementPlan plan = new PlanBuilder(
+                        model.withGraph(graph), rules, wanted, schemes, split.renamed(), masks.findings())
+                .build();
         if (plan.activations().isEmpty() && plan.weights().isEmpty()) {
             throw new NibbleException(
                     "the model has no float operators that can be quantized",

@@ -60,13 +60,15 @@ final class PlanBuilder {
             PlacementRules rules,
             Precision precision,
             WeightSchemes schemes,
-            SortedMap<String, String> renamed) {
+            SortedMap<String, String> renamed,
+            List<Finding> notes) {
         this.model = model;
         this.graph = model.graph();
         this.rules = rules;
         this.precision = precision;
         this.schemes = schemes;
         this.renamed = renamed;
+        this.notes.addAll(notes);
         this.kinds = new NodeKinds(graph, rules);
     }
 

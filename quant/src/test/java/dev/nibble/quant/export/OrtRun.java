@@ -52,6 +52,7 @@ public final class OrtRun implements AutoCloseable {
             options.setOptimizationLevel(
                     optimized ? OrtSession.SessionOptions.OptLevel.ALL_OPT : OrtSession.SessionOptions.OptLevel.NO_OPT);
             options.setIntraOpNumThreads(1);
+            options.setSessionLogLevel(ai.onnxruntime.OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR);
             if (saved != null) {
                 options.setOptimizedModelFilePath(saved.toString());
             }
