@@ -23,7 +23,7 @@ final class CommandRegistry {
 
     /// In the order of the help page.
     static final List<Entry> COMMANDS =
-            List.of(new Entry("config", ConfigCommand::new), new Entry("completion", CompletionCommand::new));
+            List.of(new Entry("quantize", QuantizeCommand::new), new Entry("demo", DemoCommand::new), new Entry("config", ConfigCommand::new), new Entry("completion", CompletionCommand::new));
 
     private CommandRegistry() {}
 

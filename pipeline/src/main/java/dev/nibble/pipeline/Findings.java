@@ -1,7 +1,9 @@
 package dev.nibble.pipeline;
 
+import dev.nibble.graph.check.Problem;
 import dev.nibble.report.Finding;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /// The rooms' own findings in the form of the result document.
 final class Findings {
@@ -26,11 +28,21 @@ final class Findings {
         return new Finding(finding.code().toUpperCase(Locale.ROOT), severity, finding.text(), fix);
     }
 
-    static Finding warning(String code, String text, String fix) {
+    static Finding of(Problem problem) {
+        Finding.Severity severity =
+                switch (problem.severity()) {
+                    case NOTE -> Finding.Severity.NOTE;
+                    case WARNING -> Finding.Severity.WARNING;
+                    case ERROR -> Finding.Severity.ERROR;
+                };
+        return new Finding("G100", severity, problem.where() + ": " + problem.text(), problem.hint());
+    }
+
+    static Finding warning(String code, String text, @Nullable String fix) {
         return new Finding(code, Finding.Severity.WARNING, text, fix);
     }
 
-    static Finding note(String code, String text, String fix) {
+    static Finding note(String code, String text, @Nullable String fix) {
         return new Finding(code, Finding.Severity.NOTE, text, fix);
     }
 }

@@ -68,10 +68,15 @@ public final class Quantize {
     /// @throws NibbleException for whatever the user can mend
     public static ResultDocument run(QuantizeOptions options, Progress progress) {
         try (StagedDirectory out = StagedDirectory.open(options.out(), QuantizeOptions.FILES, options.force())) {
-            ResultDocument document = new Quantize(options, progress).into(out);
+            ResultDocument document = into(out, options, progress);
             out.commit();
             return document;
         }
+    }
+
+    /// As [#run], into a folder that the caller commits.
+    static ResultDocument into(StagedDirectory out, QuantizeOptions options, Progress progress) {
+        return new Quantize(options, progress).into(out);
     }
 
     private ResultDocument into(StagedDirectory out) {

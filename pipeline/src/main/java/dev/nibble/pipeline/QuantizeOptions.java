@@ -43,7 +43,7 @@ public record QuantizeOptions(
         boolean correctBias,
         String target,
         Optional<Path> quantsimConfig,
-        Map<String, List<Long>> shapes,
+        Map<String, long[]> shapes,
         boolean quantizedIo,
         String encodingsVersion,
         String metric,
