@@ -42,6 +42,14 @@ public record Terminal(
                 Path.of(""));
     }
 
+    /// A path given on the command line: relative ones start at [#workingDirectory]. Where that is the process's own, the
+    /// path stays as it was given, so that messages repeat the user's words.
+    public Path resolve(Path given) {
+        return workingDirectory.equals(Path.of("").toAbsolutePath().normalize())
+                ? given
+                : workingDirectory.resolve(given);
+    }
+
     /// Whether to print colours on `out`: a person is watching and did not say `NO_COLOR`.
     public boolean colorOut() {
         return outIsTerminal && colorWanted();

@@ -17,8 +17,7 @@ final class NextSteps {
                 "every quantized value against its float twin, worst first"));
         if (options.evaluation().isEmpty()) {
             steps.add(new NextStep(
-                    options.command() + " --eval-data … --force",
-                    "measure on samples that did not set the ranges"));
+                    options.command() + " --eval-data … --force", "measure on samples that did not set the ranges"));
         }
         if (options.precision().activationBits().orElse(16) == 8) {
             steps.add(new NextStep(

@@ -86,8 +86,7 @@ public record PreparedModel(
 
     private static InputSpec input(ValueInfo input) {
         ValueType.TensorType type = input.tensorType().orElse(null);
-        DataType element =
-                type == null ? null : type.elementType().orElse(null);
+        DataType element = type == null ? null : type.elementType().orElse(null);
         if (type == null || element == null || type.dims() == null) {
             throw new NibbleException(
                     "input '%s' is of type %s, and samples fit tensors of known rank only"

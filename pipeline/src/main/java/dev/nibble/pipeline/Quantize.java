@@ -85,8 +85,7 @@ public final class Quantize {
                 prepared.info(),
                 options.target(),
                 options.precision().toString());
-        try (DataSet data =
-                DataSet.open(options.data().path(), options.data().options(), inputs)) {
+        try (DataSet data = DataSet.open(options.data().path(), options.data().options(), inputs)) {
             data.findings().forEach(finding -> report.finding(Findings.of(finding)));
             quantized = QuantizedModel.of(
                     prepared.model(),
@@ -94,6 +93,7 @@ public final class Quantize {
                     options.precision(),
                     options.activations(),
                     options.parameters(),
+                    options.correctBias(),
                     options.quantizedIo() ? Boundary.QUANTIZED : Boundary.FLOAT,
                     data,
                     executor,
@@ -112,11 +112,7 @@ public final class Quantize {
             quantized.findings().forEach(finding -> report.finding(Findings.of(finding)));
             describe(prepared, quantized, data, report);
             report.timings(new Timings(
-                    loaded,
-                    quantized.calibrateSeconds(),
-                    quantized.quantizeSeconds(),
-                    evaluated,
-                    seconds(start)));
+                    loaded, quantized.calibrateSeconds(), quantized.quantizeSeconds(), evaluated, seconds(start)));
         }
         report.peakRssBytes(PeakMemory.rssBytes());
         ResultDocument document = report.build();
@@ -141,8 +137,8 @@ public final class Quantize {
                 if (model != null) {
                     Model signed = model.withProducer("nibble", options.version());
                     for (Path written : ModelWriter.write(signed, out.file(name))) {
-                        files.add(FileDigest.record(
-                                written, written.getFileName().toString()));
+                        files.add(
+                                FileDigest.record(written, written.getFileName().toString()));
                     }
                 }
                 stage.advance();
@@ -192,7 +188,11 @@ public final class Quantize {
                         "the model has %d float outputs; the headline is of '%s'"
                                 .formatted(
                                         outcomes.get(1).outputs().size(),
-                                        outcomes.get(1).outputs().keySet().iterator().next()),
+                                        outcomes.get(1)
+                                                .outputs()
+                                                .keySet()
+                                                .iterator()
+                                                .next()),
                         "compare lists every output"));
             }
             report.pictures(SamplePictures.of(
@@ -211,15 +211,14 @@ public final class Quantize {
     private QuantizeOptions.Samples fallback(DataSet calibration) {
         DataOptions given = calibration.options();
         long take = Math.min(QuantizeOptions.FALLBACK_EVALUATION, calibration.size());
-        return new QuantizeOptions.Samples(
-                options.data().path(), given.withChoice(given.skip(), given.every(), take));
+        return new QuantizeOptions.Samples(options.data().path(), given.withChoice(given.skip(), given.every(), take));
     }
 
     private void layers(QuantizedModel quantized, Model qdq, DataSet data, ResultDocumentBuilder report) {
         long samples = Math.min(LAYER_SAMPLES, data.size());
         try (Progress.Stage stage = progress.begin("comparing layers", samples);
                 LayerComparison comparison = new LayerComparison(
-                        quantized.twin(), qdq, executor, optimization(Executor.Optimization.OFF))) {
+                        quantized.plan().model(), qdq, executor, optimization(Executor.Optimization.OFF))) {
             for (long i = 0; i < samples; i++) {
                 comparison.add(data.sample(i * data.size() / samples));
                 stage.advance();
@@ -250,6 +249,7 @@ public final class Quantize {
         report.option("weight-granularity", options.granularity());
         report.option("act-calibration", options.activations().id());
         report.option("param-calibration", options.parameters().id());
+        report.option("algorithms", options.correctBias() ? "bias-correction" : "none");
         report.option("io", options.quantizedIo() ? "quantized" : "float");
         report.option("encodings-version", options.encodingsVersion());
         report.option("threads", options.threads());

@@ -21,6 +21,7 @@ import java.util.OptionalLong;
 /// @param precision number formats that are wanted
 /// @param activations how the ranges of activations are chosen
 /// @param parameters how the ranges of weights are chosen
+/// @param correctBias whether each layer's mean rounding error is taken out through its bias
 /// @param target the device, such as `sm8650`
 /// @param quantsimConfig placement rules in place of the target's
 /// @param shapes sizes of inputs, by name
@@ -39,6 +40,7 @@ public record QuantizeOptions(
         Precision precision,
         Calibrator activations,
         RangeSearch parameters,
+        boolean correctBias,
         String target,
         Optional<Path> quantsimConfig,
         Map<String, List<Long>> shapes,
@@ -88,8 +90,7 @@ public record QuantizeOptions(
         shapes = Map.copyOf(shapes);
         if (!List.of("0.6.1", "1.0.0", "2.0.0").contains(encodingsVersion)) {
             throw new NibbleException(
-                    "encodings version '" + encodingsVersion + "' cannot be written",
-                    "choose 0.6.1, 1.0.0 or 2.0.0");
+                    "encodings version '" + encodingsVersion + "' cannot be written", "choose 0.6.1, 1.0.0 or 2.0.0");
         }
     }
 }

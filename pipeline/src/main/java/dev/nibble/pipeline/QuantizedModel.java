@@ -8,6 +8,7 @@ import dev.nibble.graph.Tensor;
 import dev.nibble.graph.pass.RaiseOpset;
 import dev.nibble.pipeline.calibrate.Calibration;
 import dev.nibble.pipeline.calibrate.Calibrator;
+import dev.nibble.pipeline.calibrate.InputMeans;
 import dev.nibble.pipeline.calibrate.OutputErrors;
 import dev.nibble.pipeline.calibrate.Ranges;
 import dev.nibble.quant.Encoding;
@@ -21,11 +22,12 @@ import dev.nibble.quant.place.Finding;
 import dev.nibble.quant.place.Placement;
 import dev.nibble.quant.place.PlacementPlan;
 import dev.nibble.quant.place.Precision;
-import dev.nibble.quant.place.QuantizeModel;
 import dev.nibble.quant.place.Quantization;
+import dev.nibble.quant.place.QuantizeModel;
 import dev.nibble.quant.place.WeightQuantizer;
 import dev.nibble.quant.range.RangeSearch;
 import dev.nibble.quant.range.WeightRanges;
+import dev.nibble.quant.weight.CorrectBias;
 import dev.nibble.target.PlacementRules;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -67,6 +69,7 @@ public record QuantizedModel(
             Precision precision,
             Calibrator calibrator,
             RangeSearch parameters,
+            boolean correctBias,
             Boundary boundary,
             DataSet data,
             Executor executor,
@@ -82,16 +85,22 @@ public record QuantizedModel(
                 plan.model(), plan.observed(), data, executor, threads, maxMemory, batch, doctor, progress);
         long calibrated = System.nanoTime();
         Ranges ranges = Ranges.search(plan, observed, calibrator.searches());
-        Map<String, Ranges.Choice> choices =
-                switch (calibrator) {
-                    case Calibrator.Single(var search) -> ranges.all(search.id());
-                    case Calibrator.Auto auto ->
-                        ranges.best(plan, noise(plan, ranges, data, executor, options, progress));
-                };
+        Map<String, Ranges.Choice> choices = switch (calibrator) {
+            case Calibrator.Single(var search) -> ranges.all(search.id());
+            case Calibrator.Auto auto -> ranges.best(plan, noise(plan, ranges, data, executor, options, progress));
+        };
         Map<String, Encoding> encodings = new LinkedHashMap<>();
         choices.forEach((source, choice) -> encodings.put(source, choice.range().encoding()));
-        QuantizeModel.Result result =
-                QuantizeModel.apply(plan, encodings, weights(plan, parameters), Map.of());
+        Map<String, TensorEncoding.Affine> weights = weights(plan, parameters);
+        QuantizeModel.Result result = QuantizeModel.apply(plan, encodings, weights, Map.of());
+        if (correctBias) {
+            CorrectBias.Result corrected = CorrectBias.apply(
+                    plan,
+                    result.quantization(),
+                    InputMeans.of(plan.model(), CorrectBias.inputs(plan), data, executor, options, progress));
+            plan = corrected.plan();
+            result = QuantizeModel.apply(plan, encodings, weights, Map.of());
+        }
         ExportResult export = QdqExport.export(plan, result.quantization(), boundary);
         List<Finding> findings = new ArrayList<>(plan.notes());
         findings.addAll(result.findings());

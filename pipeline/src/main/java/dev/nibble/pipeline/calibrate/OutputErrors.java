@@ -81,7 +81,10 @@ public final class OutputErrors implements AutoCloseable {
     }
 
     private Tensor fed(
-            Map<String, Tensor> exact, String value, @org.jspecify.annotations.Nullable Encoding encoding, Arena arena) {
+            Map<String, Tensor> exact,
+            String value,
+            @org.jspecify.annotations.Nullable Encoding encoding,
+            Arena arena) {
         Tensor tensor = exact.get(value);
         if (tensor == null) {
             throw new IllegalStateException("value '" + value + "' was not fetched");
@@ -92,7 +95,8 @@ public final class OutputErrors implements AutoCloseable {
         MemorySegment rounded = arena.allocate(Math.max(1, tensor.data().byteSize()), 64);
         MemorySegment.copy(tensor.data(), 0, rounded, 0, tensor.data().byteSize());
         kernels.fakeQuantize(rounded, 0, tensor.elements(), encoding);
-        return new Tensor(tensor.type(), tensor.shape(), rounded.asSlice(0, tensor.data().byteSize()));
+        return new Tensor(
+                tensor.type(), tensor.shape(), rounded.asSlice(0, tensor.data().byteSize()));
     }
 
     /// For each value, the noise that each candidate puts into the outputs of its consumers, relative to their signal

@@ -78,9 +78,10 @@ public final class Ranges {
         for (ActivationQuantizer quantizer : plan.activations()) {
             Candidates candidates = bySource.get(quantizer.source());
             if (candidates != null) {
-                candidates.choices().forEach((search, choice) -> result.computeIfAbsent(
-                                search, s -> new LinkedHashMap<>())
-                        .put(quantizer.name(), choice.encoding()));
+                candidates
+                        .choices()
+                        .forEach((search, choice) -> result.computeIfAbsent(search, s -> new LinkedHashMap<>())
+                                .put(quantizer.name(), choice.encoding()));
             }
         }
         return result;
@@ -109,8 +110,8 @@ public final class Ranges {
             double leastError = Double.POSITIVE_INFINITY;
             for (Map.Entry<String, RangeChoice> entry : candidates.choices().entrySet()) {
                 double cost = sharing.getOrDefault(source, List.of(source)).stream()
-                        .mapToDouble(value -> noise.getOrDefault(value, Map.of())
-                                .getOrDefault(entry.getKey(), 0.0))
+                        .mapToDouble(
+                                value -> noise.getOrDefault(value, Map.of()).getOrDefault(entry.getKey(), 0.0))
                         .sum();
                 double error = entry.getValue().error().mse();
                 if (best == null || cost < least || cost == least && error < leastError) {

@@ -70,6 +70,12 @@ public record PlacementPlan(
         notes = List.copyOf(notes);
     }
 
+    /// This plan for a model that differs in the content of its constants only.
+    public PlacementPlan withModel(Model other) {
+        return new PlacementPlan(
+                other, precision, rules, activations, weights, biases, conversions, bounded, renamed, skipped, notes);
+    }
+
     /// The values whose ranges have to be measured, in graph order; no others.
     public List<String> observed() {
         return activations.stream()

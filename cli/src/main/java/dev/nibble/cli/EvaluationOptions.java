@@ -1,0 +1,59 @@
+package dev.nibble.cli;
+
+import dev.nibble.data.DataOptions;
+import dev.nibble.pipeline.QuantizeOptions;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/// `--eval-data` and its kin: samples for measuring, beside those for calibration. They are preprocessed as those are.
+final class EvaluationOptions {
+    @Option(
+            order = 121,
+            names = "--eval-data",
+            paramLabel = "PATH",
+            description = "Samples to measure with (default: some of --data).")
+    private @Nullable Path data;
+
+    @Option(order = 122, names = "--eval-labels", paramLabel = "FILE", description = "Their labels.")
+    private @Nullable Path labels;
+
+    @Option(
+            order = 123,
+            names = "--eval-label-column",
+            paramLabel = "C",
+            description = "The column of a .csv that holds them.")
+    private @Nullable String labelColumn;
+
+    @Option(order = 124, names = "--eval-skip", paramLabel = "N", description = "As --skip, for measuring.")
+    private @Nullable Long skip;
+
+    @Option(order = 125, names = "--eval-every", paramLabel = "K", description = "As --every, for measuring.")
+    private @Nullable Long every;
+
+    @Option(order = 126, names = "--eval-take", paramLabel = "N", description = "As --take, for measuring.")
+    private @Nullable Long take;
+
+    /// The samples to measure with; empty where no option of these was given. Preprocessing and batch are those of
+
+    /// `calibration`. Without `--eval-data` the samples are chosen from the same data, with the same labels; the choice
+    /// is always their own.
+    ///
+    /// @throws dev.nibble.graph.NibbleException where a number is out of its range
+    Optional<QuantizeOptions.Samples> samples(QuantizeOptions.Samples calibration, Terminal terminal) {
+        boolean given =
+                data != null || labels != null || labelColumn != null || skip != null || every != null || take != null;
+        if (!given) {
+            return Optional.empty();
+        }
+        DataOptions base = calibration.options();
+        Path sameLabels = data == null ? base.labels() : null;
+        DataOptions options = base.withChoice(skip, every, take)
+                .withLabels(
+                        labels == null ? sameLabels : terminal.resolve(labels),
+                        labelColumn == null ? base.labelColumn() : labelColumn);
+        Path path = data == null ? calibration.path() : terminal.resolve(data);
+        return Optional.of(new QuantizeOptions.Samples(path, options));
+    }
+}

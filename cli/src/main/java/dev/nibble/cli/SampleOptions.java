@@ -1,0 +1,122 @@
+package dev.nibble.cli;
+
+import dev.nibble.data.DataOptions;
+import dev.nibble.data.Layout;
+import dev.nibble.pipeline.QuantizeOptions;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/// `--data`, and how its samples are chosen, labelled and preprocessed: `@Mixin SampleOptions samples`.
+final class SampleOptions {
+    @Option(
+            order = 101,
+            names = "--data",
+            paramLabel = "PATH",
+            required = true,
+            description = "Samples: .npy, .npz, a folder or zip of images, input_list.txt, or a data.toml.")
+    private Path data;
+
+    @Option(
+            order = 102,
+            names = "--labels",
+            paramLabel = "FILE",
+            description = "Labels of the samples: .npy, .csv, or .txt with one a line.")
+    private @Nullable Path labels;
+
+    @Option(
+            order = 103,
+            names = "--label-column",
+            paramLabel = "C",
+            description = "The column of a .csv that holds the labels.")
+    private @Nullable String labelColumn;
+
+    @Option(
+            order = 104,
+            names = "--layout",
+            paramLabel = "nhwc|nchw",
+            description = "Where the channels of the stored samples lie.")
+    private @Nullable Layout layout;
+
+    @Option(
+            order = 105,
+            names = "--resize",
+            paramLabel = "N",
+            description = "Resize images so that the shorter side has N pixels.")
+    private @Nullable Integer resize;
+
+    @Option(order = 106, names = "--crop", paramLabel = "N", description = "Cut the middle N × N pixels out.")
+    private @Nullable Integer crop;
+
+    @Option(
+            order = 107,
+            names = "--mean",
+            paramLabel = "a[,b,c]",
+            hideParamSyntax = true,
+            split = ",",
+            description = "Preprocessing is x' = (x·scale − mean)/std, on 0–255 for bytes.")
+    private @Nullable List<Double> mean;
+
+    @Option(
+            order = 108,
+            names = "--std",
+            paramLabel = "a[,b,c]",
+            hideParamSyntax = true,
+            split = ",",
+            description = "See --mean.")
+    private @Nullable List<Double> std;
+
+    @Option(order = 109, names = "--scale", paramLabel = "S", description = "See --mean.")
+    private @Nullable Double scale;
+
+    @Option(order = 110, names = "--skip", paramLabel = "N", description = "Leave the first N samples out.")
+    private @Nullable Long skip;
+
+    @Option(order = 111, names = "--every", paramLabel = "K", description = "Then keep one of each K samples.")
+    private @Nullable Long every;
+
+    @Option(order = 112, names = "--take", paramLabel = "N", description = "Then use at most N samples.")
+    private @Nullable Long take;
+
+    @Option(
+            order = 113,
+            names = "--batch",
+            paramLabel = "N",
+            description = "Samples a run, where the model leaves that open.")
+    private @Nullable Integer batch;
+
+    @Option(
+            order = 114,
+            names = "--tokenizer",
+            paramLabel = "FILE",
+            description = "tokenizer.json for samples that are text.")
+    private @Nullable Path tokenizer;
+
+    /// The samples, with relative paths resolved against the working directory.
+    ///
+    /// @throws dev.nibble.graph.NibbleException where a number is out of its range
+    QuantizeOptions.Samples samples(Terminal terminal) {
+        return new QuantizeOptions.Samples(terminal.resolve(data), options(terminal));
+    }
+
+    /// How the samples are read.
+    ///
+    /// @throws dev.nibble.graph.NibbleException where a number is out of its range
+    DataOptions options(Terminal terminal) {
+        return new DataOptions(
+                labels == null ? null : terminal.resolve(labels),
+                labelColumn,
+                layout,
+                resize,
+                crop,
+                mean == null ? List.of() : mean,
+                std == null ? List.of() : std,
+                scale,
+                skip,
+                every,
+                take,
+                batch,
+                tokenizer == null ? null : terminal.resolve(tokenizer));
+    }
+}
