@@ -78,6 +78,7 @@ final class QuantizeCommand extends NibbleCommand {
         QuantizeOptions.Samples calibration = samples.samples(terminal());
         QuantizeOptions options = new QuantizeOptions(
                 terminal().resolve(model),
+                model.toString(),
                 calibration,
                 evaluation.samples(calibration, terminal()),
                 terminal().resolve(out.path()),

@@ -1,13 +1,12 @@
 package dev.nibble.cli;
 
-import dev.nibble.report.NextStep;
 import dev.nibble.report.ReportJson;
 import dev.nibble.report.ResultDocument;
 import dev.nibble.report.text.TerminalReport;
 import dev.nibble.report.text.TerminalStyle;
 import java.nio.file.Path;
 
-/// The outcome of `quantize` and `demo` on the terminal: the verdict, the tables, where the files are, what next.
+/// The outcome of `quantize` and `demo` on the terminal: the verdict, the tables, where the report is.
 final class ResultOutput {
     private static final int WIDTH = 100;
 
@@ -24,9 +23,6 @@ final class ResultOutput {
                                 .stripTrailing());
                 terminal.out().println();
                 terminal.out().println("report  " + folder.resolve("report.html"));
-                for (NextStep step : document.next()) {
-                    terminal.out().println("next    " + step.command());
-                }
             }
         }
     }

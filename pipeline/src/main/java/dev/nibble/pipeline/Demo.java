@@ -23,7 +23,8 @@ public final class Demo {
 
     private static final String CALIBRATION = "calibration";
     private static final String EVALUATION = "evaluation";
-    private static final int LINES = 200;
+    private static final int CALIBRATION_LINES = 200;
+    private static final int EVALUATION_LINES = 300;
 
     private Demo() {}
 
@@ -38,20 +39,20 @@ public final class Demo {
         files.add(EVALUATION + "/labels.csv");
         try (StagedDirectory staged = StagedDirectory.open(out, files, force)) {
             Path model = staged.file(MODEL);
-            try (Progress.Stage stage = progress.begin("drawing text lines", 2L * LINES)) {
+            try (Progress.Stage stage = progress.begin("drawing text lines", CALIBRATION_LINES + EVALUATION_LINES)) {
                 DemoData.writeModel(model);
-                DemoData.writeLines(staged.file(CALIBRATION), LINES, 2 * seed);
-                stage.advance(LINES);
-                DemoData.writeLines(staged.file(EVALUATION), LINES, 2 * seed + 1);
-                stage.advance(LINES);
+                DemoData.writeLines(staged.file(CALIBRATION), CALIBRATION_LINES, 2 * seed);
+                stage.advance(CALIBRATION_LINES);
+                DemoData.writeLines(staged.file(EVALUATION), EVALUATION_LINES, 2 * seed + 1);
+                stage.advance(EVALUATION_LINES);
             }
-            DataOptions options = DataOptions.NONE.withNormalization(null, List.of(127.5), List.of(127.5));
             ResultDocument document = Quantize.into(
                     staged,
                     new QuantizeOptions(
                             model,
-                            new QuantizeOptions.Samples(staged.file(CALIBRATION), options),
-                            Optional.of(new QuantizeOptions.Samples(staged.file(EVALUATION), options)),
+                            out.resolve(MODEL).toString(),
+                            samples(staged, CALIBRATION, out),
+                            Optional.of(samples(staged, EVALUATION, out)),
                             out,
                             Precision.of(8, WeightGranularity.CHANNEL, 8),
                             Calibrator.named("auto", RangeSearch.Percentile.DEFAULT_PERCENT),
@@ -73,6 +74,12 @@ public final class Demo {
             staged.commit();
             return document;
         }
+    }
+
+    private static QuantizeOptions.Samples samples(StagedDirectory staged, String folder, Path out) {
+        DataOptions options = DataOptions.NONE.withNormalization(null, List.of(127.5), List.of(127.5));
+        return new QuantizeOptions.Samples(
+                staged.file(folder), options, out.resolve(folder).toString());
     }
 
     /// What does the same from the files that the demo leaves.

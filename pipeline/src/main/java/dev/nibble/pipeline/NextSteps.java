@@ -13,7 +13,7 @@ final class NextSteps {
         String folder = options.out().toString();
         steps.add(new NextStep(
                 "nibble compare %s/model.float.onnx %s/model.qdq.onnx --data %s"
-                        .formatted(folder, folder, options.data().path()),
+                        .formatted(folder, folder, options.data().shown()),
                 "every quantized value against its float twin, worst first"));
         if (options.evaluation().isEmpty()) {
             steps.add(new NextStep(

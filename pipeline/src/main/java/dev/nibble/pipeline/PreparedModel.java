@@ -47,9 +47,11 @@ public record PreparedModel(
 
     /// Reads, checks and prepares the model in `file`.
     ///
+    /// @param shown the path as results name it
     /// @param shapes sizes of inputs, by name
     /// @throws NibbleException where the file is damaged, holds weights that are not finite, or lacks its weights
-    public static PreparedModel read(Path file, Map<String, long[]> shapes, Executor executor, Progress progress) {
+    public static PreparedModel read(
+            Path file, String shown, Map<String, long[]> shapes, Executor executor, Progress progress) {
         try (Progress.Stage stage = progress.begin("preparing", -1)) {
             List<Finding> findings = new ArrayList<>();
             Model original = accepted(file, findings);
@@ -64,7 +66,7 @@ public record PreparedModel(
             stage.advance();
             Model model = ShapeInference.infer(simplified.model()).model();
             return new PreparedModel(
-                    info(file, original),
+                    info(file, original, shown),
                     original,
                     model,
                     simplified.passes().stream().map(PreparedModel::record).toList(),
@@ -110,13 +112,13 @@ public record PreparedModel(
                         .toList());
     }
 
-    static ModelInfo info(Path file, Model model) {
+    static ModelInfo info(Path file, Model model, String shown) {
         try {
             long parameters = model.graph().initializers().stream()
                     .mapToLong(tensor -> tensor.shape().elements())
                     .sum();
             return new ModelInfo(
-                    file.toString(),
+                    shown,
                     FileDigest.sha256(file),
                     Math.toIntExact(model.opset()),
                     Files.size(file),

@@ -80,7 +80,8 @@ public final class Quantize {
     }
 
     private ResultDocument into(StagedDirectory out) {
-        PreparedModel prepared = PreparedModel.read(options.model(), options.shapes(), executor, progress);
+        PreparedModel prepared = PreparedModel.read(
+                options.model(), options.shownModel(), options.shapes(), executor, progress);
         List<InputSpec> inputs = PreparedModel.inputs(prepared.model());
         double loaded = seconds(start);
         Doctor doctor = new Doctor();
@@ -114,7 +115,7 @@ public final class Quantize {
             Model qdq = ModelReader.read(out.file("model.qdq.onnx"));
             measure(prepared, quantized, qdq, data, inputs, report);
             double evaluated = seconds(measuring);
-            quantized.findings().forEach(finding -> report.finding(Findings.of(finding)));
+            Findings.grouped(quantized.findings()).forEach(report::finding);
             describe(prepared, quantized, data, report);
             report.timings(new Timings(
                     loaded, quantized.calibrateSeconds(), quantized.quantizeSeconds(), evaluated, seconds(start)));
@@ -207,8 +208,8 @@ public final class Quantize {
                     data.size(),
                     !own,
                     data.labelled(),
-                    options.data().path().toString(),
-                    chosen.path().toString()));
+                    options.data().shown(),
+                    chosen.shown()));
         }
         layers(quantized, qdq, calibration, report);
     }
@@ -244,7 +245,7 @@ public final class Quantize {
         report.skipped(quantized.plan().skipped().stream()
                 .map(skipped -> new Skipped(skipped.node(), skipped.op(), skipped.reason()))
                 .toList());
-        report.option("data", options.data().path().toString());
+        report.option("data", options.data().shown());
         report.option("weights-bitwidth", options.precision().weightBits());
         report.option(
                 "act-bitwidth",
