@@ -22,8 +22,11 @@ final class CommandRegistry {
     record Entry(String name, Supplier<NibbleCommand> make) {}
 
     /// In the order of the help page.
-    static final List<Entry> COMMANDS =
-            List.of(new Entry("quantize", QuantizeCommand::new), new Entry("demo", DemoCommand::new), new Entry("config", ConfigCommand::new), new Entry("completion", CompletionCommand::new));
+    static final List<Entry> COMMANDS = List.of(
+            new Entry("quantize", QuantizeCommand::new),
+            new Entry("demo", DemoCommand::new),
+            new Entry("config", ConfigCommand::new),
+            new Entry("completion", CompletionCommand::new));
 
     private CommandRegistry() {}
 

@@ -62,8 +62,7 @@ final class GateOptions {
         return failures;
     }
 
-    private static void atLeast(
-            List<String> failures, String what, @Nullable Double value, @Nullable Double least) {
+    private static void atLeast(List<String> failures, String what, @Nullable Double value, @Nullable Double least) {
         if (least != null && (value == null || !(value >= least))) {
             failures.add("%s is %s, less than %s".formatted(what, value, least));
         }

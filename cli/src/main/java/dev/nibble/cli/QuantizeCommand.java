@@ -74,7 +74,9 @@ final class QuantizeCommand extends NibbleCommand {
     @Override
     protected ExitCode run() {
         Map<String, long[]> shapes = new LinkedHashMap<>();
-        everywhere().shapes().forEach(shape -> shapes.put(shape.name(), shape.shape().dims()));
+        everywhere()
+                .shapes()
+                .forEach(shape -> shapes.put(shape.name(), shape.shape().dims()));
         QuantizeOptions.Samples calibration = samples.samples(terminal());
         QuantizeOptions options = new QuantizeOptions(
                 terminal().resolve(model),
@@ -94,7 +96,10 @@ final class QuantizeCommand extends NibbleCommand {
                 metric,
                 everywhere().threads(),
                 everywhere().seed(),
-                everywhere().maxMemory().map(size -> OptionalLong.of(size.bytes())).orElse(OptionalLong.empty()),
+                everywhere()
+                        .maxMemory()
+                        .map(size -> OptionalLong.of(size.bytes()))
+                        .orElse(OptionalLong.empty()),
                 everywhere().force(),
                 "nibble " + String.join(" ", spec.commandLine().getParseResult().originalArgs()),
                 Version.current().full());

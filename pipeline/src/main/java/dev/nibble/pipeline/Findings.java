@@ -35,12 +35,11 @@ final class Findings {
     }
 
     static Finding of(Problem problem) {
-        Finding.Severity severity =
-                switch (problem.severity()) {
-                    case NOTE -> Finding.Severity.NOTE;
-                    case WARNING -> Finding.Severity.WARNING;
-                    case ERROR -> Finding.Severity.ERROR;
-                };
+        Finding.Severity severity = switch (problem.severity()) {
+            case NOTE -> Finding.Severity.NOTE;
+            case WARNING -> Finding.Severity.WARNING;
+            case ERROR -> Finding.Severity.ERROR;
+        };
         return new Finding("G100", severity, problem.where() + ": " + problem.text(), problem.hint());
     }
 

@@ -118,12 +118,7 @@ public record PreparedModel(
                     .mapToLong(tensor -> tensor.shape().elements())
                     .sum();
             return new ModelInfo(
-                    shown,
-                    FileDigest.sha256(file),
-                    Math.toIntExact(model.opset()),
-                    Files.size(file),
-                    parameters,
-                    null);
+                    shown, FileDigest.sha256(file), Math.toIntExact(model.opset()), Files.size(file), parameters, null);
         } catch (IOException e) {
             throw new NibbleException(
                     "'%s' cannot be read: %s".formatted(file, e.getMessage()), "check the file's permissions", e);

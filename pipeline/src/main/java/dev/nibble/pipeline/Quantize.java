@@ -80,8 +80,8 @@ public final class Quantize {
     }
 
     private ResultDocument into(StagedDirectory out) {
-        PreparedModel prepared = PreparedModel.read(
-                options.model(), options.shownModel(), options.shapes(), executor, progress);
+        PreparedModel prepared =
+                PreparedModel.read(options.model(), options.shownModel(), options.shapes(), executor, progress);
         List<InputSpec> inputs = PreparedModel.inputs(prepared.model());
         double loaded = seconds(start);
         Doctor doctor = new Doctor();
