@@ -25,6 +25,11 @@ final class CommandRegistry {
     static final List<Entry> COMMANDS = List.of(
             new Entry("quantize", QuantizeCommand::new),
             new Entry("demo", DemoCommand::new),
+            new Entry("evaluate", EvaluateCommand::new),
+            new Entry("compare", CompareCommand::new),
+            new Entry("inspect", InspectCommand::new),
+            new Entry("simplify", SimplifyCommand::new),
+            new Entry("targets", TargetsCommand::new),
             new Entry("config", ConfigCommand::new),
             new Entry("completion", CompletionCommand::new));
 

@@ -2,6 +2,9 @@ package dev.nibble.cli;
 
 import dev.nibble.graph.NibbleException;
 import dev.nibble.pipeline.Progress;
+import dev.nibble.report.Finding;
+import dev.nibble.report.text.TerminalStyle;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -69,6 +72,26 @@ public abstract class NibbleCommand implements Callable<Integer> {
         if (!everywhere.quiet()) {
             terminal().err().println("warning: " + message);
         }
+    }
+
+    /// How tables are drawn on stdout.
+    protected final TerminalStyle style() {
+        return new TerminalStyle(TerminalStyle.PLAIN.width(), terminal().colorOut(), true);
+    }
+
+    /// Repeats on stderr what nobody should overlook where stdout is a document for machines.
+    protected final void alarm(List<Finding> findings) {
+        if (everywhere.format() == Format.JSON) {
+            findings.stream()
+                    .filter(finding -> finding.severity() == Finding.Severity.ERROR)
+                    .forEach(finding -> warn(finding.text()));
+        }
+    }
+
+    /// The end of a command with gates: says on stderr which do not hold.
+    protected final ExitCode gate(List<String> failures) {
+        failures.forEach(failure -> terminal().err().println("gate failed: " + failure));
+        return failures.isEmpty() ? ExitCode.DONE : ExitCode.GATE_FAILED;
     }
 
     final void attach(Terminal to) {

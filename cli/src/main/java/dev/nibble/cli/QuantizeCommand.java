@@ -1,6 +1,7 @@
 package dev.nibble.cli;
 
 import dev.nibble.graph.NibbleException;
+import dev.nibble.pipeline.Gates;
 import dev.nibble.pipeline.Quantize;
 import dev.nibble.pipeline.QuantizeOptions;
 import dev.nibble.report.ResultDocument;
@@ -43,7 +44,14 @@ final class QuantizeCommand extends NibbleCommand {
     private PrecisionOptions precision;
 
     @Mixin
-    private GateOptions gates;
+    private GateOptions gateOptions;
+
+    @Option(
+            order = 140,
+            names = "--max-drop",
+            paramLabel = "POINTS",
+            description = "Exit with 1 if the metric loses more percentage points.")
+    private @Nullable Double maxDrop;
 
     @Option(
             order = 40,
@@ -73,6 +81,7 @@ final class QuantizeCommand extends NibbleCommand {
 
     @Override
     protected ExitCode run() {
+        Gates gates = gateOptions.gates(maxDrop);
         Map<String, long[]> shapes = new LinkedHashMap<>();
         everywhere()
                 .shapes()
@@ -105,7 +114,8 @@ final class QuantizeCommand extends NibbleCommand {
                 Version.current().full());
         ResultDocument document = Quantize.run(options, progress());
         ResultOutput.print(this, document, terminal().resolve(out.path()));
-        return gates.check(document, terminal(), everywhere().quiet());
+        Double drop = document.metric() == null ? null : document.metric().drop();
+        return gate(gates.failures(drop, document.sqnrDb(), document.cosine()));
     }
 
     private String target() {

@@ -70,4 +70,18 @@ final class Findings {
     static Finding note(String code, String text, @Nullable String fix) {
         return new Finding(code, Finding.Severity.NOTE, text, fix);
     }
+
+    static Finding error(String code, String text, String fix) {
+        return new Finding(code, Finding.Severity.ERROR, text, fix);
+    }
+
+    static Finding of(Problem problem) {
+        Finding.Severity severity =
+                switch (problem.severity()) {
+                    case ERROR -> Finding.Severity.ERROR;
+                    case WARNING -> Finding.Severity.WARNING;
+                    case NOTE -> Finding.Severity.NOTE;
+                };
+        return new Finding("G001", severity, problem.toString(), problem.hint());
+    }
 }

@@ -77,16 +77,19 @@ public final class TerminalReport {
                 document.n(),
                 document.ci95(),
                 document.reference(),
-                document.difference());
-        evaluateRow(table, first, compared);
-        document.others().forEach(e -> evaluateRow(table, e, compared));
+                document.difference(),
+                document.optimization());
+        evaluateRow(table, first, compared, document.optimization());
+        document.others().forEach(e -> evaluateRow(table, e, compared, document.optimization()));
         out.table(table);
         out.line(document.model().path() + ", on " + document.on() + ", graph optimization " + document.optimization());
         return out.toString();
     }
 
-    private static void evaluateRow(TextTable table, EvaluateDocument.Entry e, boolean compared) {
-        String name = Figures.metricName(e.metric());
+    private static void evaluateRow(
+            TextTable table, EvaluateDocument.Entry e, boolean compared, String optimization) {
+        String name = Figures.metricName(e.metric())
+                + (e.optimization().equals(optimization) ? "" : ", optimization " + e.optimization());
         String value = Figures.metricValue(e.metric(), e.value());
         boolean fraction = value.endsWith("%");
         if (!compared) {
