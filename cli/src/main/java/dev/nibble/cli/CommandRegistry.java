@@ -23,6 +23,8 @@ final class CommandRegistry {
 
     /// In the order of the help page.
     static final List<Entry> COMMANDS = List.of(
+            new Entry("quantize", QuantizeCommand::new),
+            new Entry("demo", DemoCommand::new),
             new Entry("evaluate", EvaluateCommand::new),
             new Entry("compare", CompareCommand::new),
             new Entry("inspect", InspectCommand::new),

@@ -2,10 +2,17 @@ package dev.nibble.pipeline;
 
 import dev.nibble.graph.check.Problem;
 import dev.nibble.report.Finding;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /// The rooms' own findings in the form of the result document.
 final class Findings {
+    private static final int SHOWN_OF_A_KIND = 3;
+
     private Findings() {}
 
     static Finding of(dev.nibble.data.Finding finding) {
@@ -27,11 +34,40 @@ final class Findings {
         return new Finding(finding.code().toUpperCase(Locale.ROOT), severity, finding.text(), fix);
     }
 
-    static Finding warning(String code, String text, String fix) {
+    static Finding of(Problem problem) {
+        Finding.Severity severity = switch (problem.severity()) {
+            case NOTE -> Finding.Severity.NOTE;
+            case WARNING -> Finding.Severity.WARNING;
+            case ERROR -> Finding.Severity.ERROR;
+        };
+        return new Finding("G100", severity, problem.where() + ": " + problem.text(), problem.hint());
+    }
+
+    /// `findings`, of each code the first few; how many more there are of it is said in a finding of its own.
+    static List<Finding> grouped(List<dev.nibble.quant.place.Finding> findings) {
+        Map<String, List<Finding>> byCode = new LinkedHashMap<>();
+        findings.forEach(finding -> byCode.computeIfAbsent(finding.code(), code -> new ArrayList<>())
+                .add(of(finding)));
+        List<Finding> result = new ArrayList<>();
+        byCode.values().forEach(same -> {
+            result.addAll(same.subList(0, Math.min(SHOWN_OF_A_KIND, same.size())));
+            if (same.size() > SHOWN_OF_A_KIND) {
+                Finding first = same.getFirst();
+                result.add(new Finding(
+                        first.code(),
+                        first.severity(),
+                        "the same in %d more places".formatted(same.size() - SHOWN_OF_A_KIND),
+                        null));
+            }
+        });
+        return result;
+    }
+
+    static Finding warning(String code, String text, @Nullable String fix) {
         return new Finding(code, Finding.Severity.WARNING, text, fix);
     }
 
-    static Finding note(String code, String text, String fix) {
+    static Finding note(String code, String text, @Nullable String fix) {
         return new Finding(code, Finding.Severity.NOTE, text, fix);
     }
 

@@ -9,7 +9,6 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-
 /// What the machine is on which times were taken.
 final class MachineFacts {
     private MachineFacts() {}

@@ -13,12 +13,11 @@ final class NextSteps {
         String folder = options.out().toString();
         steps.add(new NextStep(
                 "nibble compare %s/model.float.onnx %s/model.qdq.onnx --data %s"
-                        .formatted(folder, folder, options.data().path()),
+                        .formatted(folder, folder, options.data().shown()),
                 "every quantized value against its float twin, worst first"));
         if (options.evaluation().isEmpty()) {
             steps.add(new NextStep(
-                    options.command() + " --eval-data … --force",
-                    "measure on samples that did not set the ranges"));
+                    options.command() + " --eval-data … --force", "measure on samples that did not set the ranges"));
         }
         if (options.precision().activationBits().orElse(16) == 8) {
             steps.add(new NextStep(

@@ -8,15 +8,21 @@ import dev.nibble.graph.Model;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.ValueInfo;
 import dev.nibble.graph.ValueType;
+import dev.nibble.graph.check.ModelChecker;
+import dev.nibble.graph.check.NonFiniteWeights;
 import dev.nibble.graph.io.ModelReader;
 import dev.nibble.graph.pass.Passes;
 import dev.nibble.graph.pass.Simplify;
+import dev.nibble.graph.shape.BindShapes;
+import dev.nibble.graph.shape.ShapeInference;
+import dev.nibble.report.Finding;
 import dev.nibble.report.ModelInfo;
 import dev.nibble.report.PassRecord;
 import dev.nibble.report.Skipped;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -28,26 +34,73 @@ import java.util.Map;
 /// @param model the model that is quantized
 /// @param passes what each pass did, and why not
 /// @param renamed values of the original that go by another name in `model`
+/// @param findings what the checks found
 public record PreparedModel(
-        ModelInfo info, Model original, Model model, List<PassRecord> passes, Map<String, String> renamed) {
+        ModelInfo info,
+        Model original,
+        Model model,
+        List<PassRecord> passes,
+        Map<String, String> renamed,
+        List<Finding> findings) {
     /// The newest operators that every runtime we write for has.
     static final long NEWEST_OPSET = 21;
 
-    /// Reads and prepares the model in `file`.
+    /// Reads, checks and prepares the model in `file`.
     ///
+    /// @param shown the path as results name it
     /// @param shapes sizes of inputs, by name
-    public static PreparedModel read(Path file, Map<String, List<Long>> shapes, Executor executor, Progress progress) {
-        Model original = ModelReader.read(file);
+    /// @throws NibbleException where the file is damaged, holds weights that are not finite, or lacks its weights
+    public static PreparedModel read(
+            Path file, String shown, Map<String, long[]> shapes, Executor executor, Progress progress) {
         try (Progress.Stage stage = progress.begin("preparing", -1)) {
-            Simplify.Result simplified = new Simplify(Passes.all(executor, NEWEST_OPSET)).apply(original);
+            List<Finding> findings = new ArrayList<>();
+            Model original = accepted(file, findings);
             stage.advance();
+            Model bound = original;
+            if (!shapes.isEmpty()) {
+                BindShapes.Bound binding = BindShapes.bind(original, shapes);
+                binding.said().forEach(said -> findings.add(Findings.note("G101", said, null)));
+                bound = binding.model();
+            }
+            Simplify.Result simplified = new Simplify(Passes.all(executor, NEWEST_OPSET)).apply(bound);
+            stage.advance();
+            Model model = ShapeInference.infer(simplified.model()).model();
             return new PreparedModel(
-                    info(file, original),
+                    info(file, original, shown),
                     original,
-                    simplified.model(),
+                    model,
                     simplified.passes().stream().map(PreparedModel::record).toList(),
-                    simplified.renamed());
+                    simplified.renamed(),
+                    findings);
         }
+    }
+
+    /// The model in `file`, once our own checks have passed it; what they found besides goes to `findings`.
+    static Model accepted(Path file, List<Finding> findings) {
+        ModelChecker.Checked checked;
+        try {
+            checked = ModelChecker.accept(ModelReader.read(file));
+        } catch (NibbleException e) {
+            throw e.getMessage().contains(file.toString())
+                    ? e
+                    : new NibbleException("'" + file + "': " + e.getMessage(), e.hint(), e);
+        }
+        Model model = checked.model();
+        checked.problems().forEach(problem -> findings.add(Findings.of(problem)));
+        for (NonFiniteWeights.Finding weight : NonFiniteWeights.find(model)) {
+            if (weight.problem().isError()) {
+                throw weight.problem().toException();
+            }
+            findings.add(Findings.of(weight.problem()));
+        }
+        List<String> stripped = ModelChecker.stripped(model);
+        if (!stripped.isEmpty()) {
+            throw new NibbleException(
+                    "'%s' has no data for %d of its weights, '%s' first"
+                            .formatted(file, stripped.size(), stripped.getFirst()),
+                    "this takes a model with its weights; inspect and estimate work without");
+        }
+        return model;
     }
 
     static PassRecord record(Simplify.Report report) {
@@ -59,18 +112,13 @@ public record PreparedModel(
                         .toList());
     }
 
-    static ModelInfo info(Path file, Model model) {
+    static ModelInfo info(Path file, Model model, String shown) {
         try {
             long parameters = model.graph().initializers().stream()
                     .mapToLong(tensor -> tensor.shape().elements())
                     .sum();
             return new ModelInfo(
-                    file.toString(),
-                    FileDigest.sha256(file),
-                    Math.toIntExact(model.opset()),
-                    Files.size(file),
-                    parameters,
-                    null);
+                    shown, FileDigest.sha256(file), Math.toIntExact(model.opset()), Files.size(file), parameters, null);
         } catch (IOException e) {
             throw new NibbleException(
                     "'%s' cannot be read: %s".formatted(file, e.getMessage()), "check the file's permissions", e);
@@ -86,8 +134,7 @@ public record PreparedModel(
 
     private static InputSpec input(ValueInfo input) {
         ValueType.TensorType type = input.tensorType().orElse(null);
-        DataType element =
-                type == null ? null : type.elementType().orElse(null);
+        DataType element = type == null ? null : type.elementType().orElse(null);
         if (type == null || element == null || type.dims() == null) {
             throw new NibbleException(
                     "input '%s' is of type %s, and samples fit tensors of known rank only"

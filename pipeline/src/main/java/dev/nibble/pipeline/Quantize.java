@@ -68,14 +68,20 @@ public final class Quantize {
     /// @throws NibbleException for whatever the user can mend
     public static ResultDocument run(QuantizeOptions options, Progress progress) {
         try (StagedDirectory out = StagedDirectory.open(options.out(), QuantizeOptions.FILES, options.force())) {
-            ResultDocument document = new Quantize(options, progress).into(out);
+            ResultDocument document = into(out, options, progress);
             out.commit();
             return document;
         }
     }
 
+    /// As [#run], into a folder that the caller commits.
+    static ResultDocument into(StagedDirectory out, QuantizeOptions options, Progress progress) {
+        return new Quantize(options, progress).into(out);
+    }
+
     private ResultDocument into(StagedDirectory out) {
-        PreparedModel prepared = PreparedModel.read(options.model(), options.shapes(), executor, progress);
+        PreparedModel prepared =
+                PreparedModel.read(options.model(), options.shownModel(), options.shapes(), executor, progress);
         List<InputSpec> inputs = PreparedModel.inputs(prepared.model());
         double loaded = seconds(start);
         Doctor doctor = new Doctor();
@@ -85,8 +91,7 @@ public final class Quantize {
                 prepared.info(),
                 options.target(),
                 options.precision().toString());
-        try (DataSet data =
-                DataSet.open(options.data().path(), options.data().options(), inputs)) {
+        try (DataSet data = DataSet.open(options.data().path(), options.data().options(), inputs)) {
             data.findings().forEach(finding -> report.finding(Findings.of(finding)));
             quantized = QuantizedModel.of(
                     prepared.model(),
@@ -110,14 +115,10 @@ public final class Quantize {
             Model qdq = ModelReader.read(out.file("model.qdq.onnx"));
             measure(prepared, quantized, qdq, data, inputs, report);
             double evaluated = seconds(measuring);
-            quantized.findings().forEach(finding -> report.finding(Findings.of(finding)));
+            Findings.grouped(quantized.findings()).forEach(report::finding);
             describe(prepared, quantized, data, report);
             report.timings(new Timings(
-                    loaded,
-                    quantized.calibrateSeconds(),
-                    quantized.quantizeSeconds(),
-                    evaluated,
-                    seconds(start)));
+                    loaded, quantized.calibrateSeconds(), quantized.quantizeSeconds(), evaluated, seconds(start)));
         }
         report.peakRssBytes(PeakMemory.rssBytes());
         ResultDocument document = report.build();
@@ -142,8 +143,8 @@ public final class Quantize {
                 if (model != null) {
                     Model signed = model.withProducer("nibble", options.version());
                     for (Path written : ModelWriter.write(signed, out.file(name))) {
-                        files.add(FileDigest.record(
-                                written, written.getFileName().toString()));
+                        files.add(
+                                FileDigest.record(written, written.getFileName().toString()));
                     }
                 }
                 stage.advance();
@@ -193,7 +194,11 @@ public final class Quantize {
                         "the model has %d float outputs; the headline is of '%s'"
                                 .formatted(
                                         outcomes.get(1).outputs().size(),
-                                        outcomes.get(1).outputs().keySet().iterator().next()),
+                                        outcomes.get(1)
+                                                .outputs()
+                                                .keySet()
+                                                .iterator()
+                                                .next()),
                         "compare lists every output"));
             }
             report.pictures(SamplePictures.of(
@@ -203,8 +208,8 @@ public final class Quantize {
                     data.size(),
                     !own,
                     data.labelled(),
-                    options.data().path().toString(),
-                    chosen.path().toString()));
+                    options.data().shown(),
+                    chosen.shown()));
         }
         layers(quantized, qdq, calibration, report);
     }
@@ -212,8 +217,7 @@ public final class Quantize {
     private QuantizeOptions.Samples fallback(DataSet calibration) {
         DataOptions given = calibration.options();
         long take = Math.min(QuantizeOptions.FALLBACK_EVALUATION, calibration.size());
-        return new QuantizeOptions.Samples(
-                options.data().path(), given.withChoice(given.skip(), given.every(), take));
+        return new QuantizeOptions.Samples(options.data().path(), given.withChoice(given.skip(), given.every(), take));
     }
 
     private void layers(QuantizedModel quantized, Model qdq, DataSet data, ResultDocumentBuilder report) {
@@ -241,7 +245,7 @@ public final class Quantize {
         report.skipped(quantized.plan().skipped().stream()
                 .map(skipped -> new Skipped(skipped.node(), skipped.op(), skipped.reason()))
                 .toList());
-        report.option("data", options.data().path().toString());
+        report.option("data", options.data().shown());
         report.option("weights-bitwidth", options.precision().weightBits());
         report.option(
                 "act-bitwidth",

@@ -15,6 +15,7 @@ import java.util.OptionalLong;
 /// Everything `quantize` is told.
 ///
 /// @param model the float model
+/// @param shownModel its path as results name it
 /// @param data samples for calibration
 /// @param evaluation samples for measuring; empty: at most [#FALLBACK_EVALUATION] calibration samples
 /// @param out folder of the results
@@ -34,6 +35,7 @@ import java.util.OptionalLong;
 /// @param version of Nibble, for the report
 public record QuantizeOptions(
         Path model,
+        String shownModel,
         Samples data,
         Optional<Samples> evaluation,
         Path out,
@@ -43,7 +45,7 @@ public record QuantizeOptions(
         boolean correctBias,
         String target,
         Optional<Path> quantsimConfig,
-        Map<String, List<Long>> shapes,
+        Map<String, long[]> shapes,
         boolean quantizedIo,
         String encodingsVersion,
         String metric,
@@ -84,14 +86,19 @@ public record QuantizeOptions(
     }
 
     /// Where samples are, and how they are read.
-    public record Samples(Path path, DataOptions options) {}
+    ///
+    /// @param shown the path as results name it
+    public record Samples(Path path, DataOptions options, String shown) {
+        public Samples(Path path, DataOptions options) {
+            this(path, options, path.toString());
+        }
+    }
 
     public QuantizeOptions {
         shapes = Map.copyOf(shapes);
         if (!List.of("0.6.1", "1.0.0", "2.0.0").contains(encodingsVersion)) {
             throw new NibbleException(
-                    "encodings version '" + encodingsVersion + "' cannot be written",
-                    "choose 0.6.1, 1.0.0 or 2.0.0");
+                    "encodings version '" + encodingsVersion + "' cannot be written", "choose 0.6.1, 1.0.0 or 2.0.0");
         }
     }
 }

@@ -22,8 +22,8 @@ import dev.nibble.quant.place.Finding;
 import dev.nibble.quant.place.Placement;
 import dev.nibble.quant.place.PlacementPlan;
 import dev.nibble.quant.place.Precision;
-import dev.nibble.quant.place.QuantizeModel;
 import dev.nibble.quant.place.Quantization;
+import dev.nibble.quant.place.QuantizeModel;
 import dev.nibble.quant.place.WeightQuantizer;
 import dev.nibble.quant.range.RangeSearch;
 import dev.nibble.quant.range.WeightRanges;
@@ -85,12 +85,10 @@ public record QuantizedModel(
                 plan.model(), plan.observed(), data, executor, threads, maxMemory, batch, doctor, progress);
         long calibrated = System.nanoTime();
         Ranges ranges = Ranges.search(plan, observed, calibrator.searches());
-        Map<String, Ranges.Choice> choices =
-                switch (calibrator) {
-                    case Calibrator.Single(var search) -> ranges.all(search.id());
-                    case Calibrator.Auto auto ->
-                        ranges.best(plan, noise(plan, ranges, data, executor, options, progress));
-                };
+        Map<String, Ranges.Choice> choices = switch (calibrator) {
+            case Calibrator.Single(var search) -> ranges.all(search.id());
+            case Calibrator.Auto auto -> ranges.best(plan, costs(plan, ranges, data, executor, options, progress));
+        };
         Map<String, Encoding> encodings = new LinkedHashMap<>();
         choices.forEach((source, choice) -> encodings.put(source, choice.range().encoding()));
         Map<String, TensorEncoding.Affine> weights = weights(plan, parameters);
@@ -143,7 +141,7 @@ public record QuantizedModel(
         return Placement.plan(raised, rules, precision);
     }
 
-    private static Map<String, Map<String, Double>> noise(
+    private static Map<String, OutputErrors.Cost> costs(
             PlacementPlan plan,
             Ranges ranges,
             DataSet data,
@@ -163,7 +161,7 @@ public record QuantizedModel(
                 errors.add(inputs, candidates);
                 stage.advance();
             }
-            return errors.relativeNoise();
+            return errors.costs();
         }
     }
 }

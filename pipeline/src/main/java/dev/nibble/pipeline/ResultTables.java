@@ -53,8 +53,8 @@ final class ResultTables {
         LinearQuantization linear = new LinearQuantization();
         quantized.quantization().weights().forEach((name, codes) -> {
             Tensor exact = graph.initializer(name).orElseThrow().tensor();
-            double decibels = SignalToNoise.of(floats(exact), linear.dequantize(codes))
-                    .decibels();
+            double decibels =
+                    SignalToNoise.of(floats(exact), linear.dequantize(codes)).decibels();
             weightDecibels.put(name, decibels);
             rows.add(constant(name, codes, TensorRow.Kind.WEIGHT, decibels));
         });
@@ -66,9 +66,7 @@ final class ResultTables {
     }
 
     private static Tensor floats(Tensor tensor) {
-        return tensor.type() == dev.nibble.graph.DataType.FLOAT
-                ? tensor
-                : Tensor.of(tensor.shape(), tensor.toFloats());
+        return tensor.type() == dev.nibble.graph.DataType.FLOAT ? tensor : Tensor.of(tensor.shape(), tensor.toFloats());
     }
 
     private TensorRow activation(ActivationQuantizer quantizer, Encoding encoding) {
@@ -96,10 +94,7 @@ final class ResultTables {
     }
 
     private TensorRow constant(String name, QuantizedTensor codes, TensorRow.Kind kind, @Nullable Double decibels) {
-        String op = graph.consumers(name).stream()
-                .map(Node::opType)
-                .findFirst()
-                .orElse(null);
+        String op = graph.consumers(name).stream().map(Node::opType).findFirst().orElse(null);
         return switch (codes.encoding()) {
             case TensorEncoding.Float16 half ->
                 new TensorRow(name, kind, 16, null, null, null, null, null, decibels, op, "float16", "tensor", 0);
@@ -184,7 +179,9 @@ final class ResultTables {
                     "its weight '%s' is the coarser part (%.1f dB): %s",
                     weight,
                     weightDb,
-                    perTensor ? "try --weight-granularity channel" : "try more bits for it, or --param-calibration mse");
+                    perTensor
+                            ? "try --weight-granularity channel"
+                            : "try more bits for it, or --param-calibration mse");
         }
         return output == null
                 ? "its inputs are the coarser part: try --act-bitwidth 16"
@@ -243,8 +240,7 @@ final class ResultTables {
                         "drawn from %.1f %% of the values, evenly sampled; extremes are of all",
                         100 * observed.sampledFraction())
                 : null;
-        return new TensorHistogram(
-                name, op, edges, rounded, range(choice.calibrator(), choice.range()), others, note);
+        return new TensorHistogram(name, op, edges, rounded, range(choice.calibrator(), choice.range()), others, note);
     }
 
     private static RangeChoice range(String search, dev.nibble.quant.range.RangeChoice choice) {

@@ -100,8 +100,7 @@ final class SamplePictures {
     private static SamplePicture.Answer answer(Tensor output, @Nullable CtcDecoder decoder, @Nullable Label label) {
         if (output.shape().rank() == 3 && decoder != null) {
             String text = decoder.decode(output, 0);
-            return new SamplePicture.Answer(
-                    text, null, label == null ? null : text.equals(label.text()));
+            return new SamplePicture.Answer(text, null, label == null ? null : text.equals(label.text()));
         }
         int best = 0;
         for (int i = 1; i < output.shape().dim(1); i++) {

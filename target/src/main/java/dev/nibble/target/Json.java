@@ -1,5 +1,6 @@
 package dev.nibble.target;
 
+import dev.nibble.graph.Nearest;
 import dev.nibble.graph.NibbleException;
 import java.util.ArrayList;
 import java.util.List;
@@ -65,7 +66,7 @@ public final class Json {
             if (!List.of(known).contains(key)) {
                 throw error(
                         "unknown key '" + key + "'",
-                        Spelling.hint(key, List.of(known), "known are " + String.join(", ", known)));
+                        Nearest.didYouMean(key, List.of(known), "known are " + String.join(", ", known)));
             }
         }
         return this;

@@ -1,5 +1,6 @@
 package dev.nibble.target;
 
+import dev.nibble.graph.Nearest;
 import dev.nibble.graph.NibbleException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -59,7 +60,7 @@ public final class Targets {
             known.addAll(target.aliases());
         }
         throw new NibbleException(
-                "there is no target '" + name + "'", Spelling.hint(name, known, "nibble targets lists them all"));
+                "there is no target '" + name + "'", Nearest.didYouMean(name, known, "nibble targets lists them all"));
     }
 
     /// The target that `file` describes.

@@ -31,12 +31,13 @@ public sealed interface Calibrator {
                     "use 99.99, which is what QAIRT takes");
         }
         return switch (name) {
-            case "auto" -> new Auto(List.of(
-                    new RangeSearch.MinMax(),
-                    new RangeSearch.Percentile(percent),
-                    new RangeSearch.Mse(),
-                    new RangeSearch.Sqnr(),
-                    new RangeSearch.Entropy()));
+            case "auto" ->
+                new Auto(List.of(
+                        new RangeSearch.MinMax(),
+                        new RangeSearch.Percentile(percent),
+                        new RangeSearch.Mse(),
+                        new RangeSearch.Sqnr(),
+                        new RangeSearch.Entropy()));
             case "min-max", "tf", "min_max" -> new Single(new RangeSearch.MinMax());
             case "percentile" -> new Single(new RangeSearch.Percentile(percent));
             case "mse" -> new Single(new RangeSearch.Mse());

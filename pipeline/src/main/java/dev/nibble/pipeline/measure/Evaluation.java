@@ -61,8 +61,8 @@ public final class Evaluation {
                     names.forEach(name -> outputs.put(name, new OutputComparison()));
                 }
                 outcomes.add(new Outcome(variant, metrics.get(), outputs));
-                sessions.add(executor.open(
-                        variant.model(), names, new Executor.Options(threads, variant.optimization())));
+                sessions.add(
+                        executor.open(variant.model(), names, new Executor.Options(threads, variant.optimization())));
             }
             try (Batches batches = data.batches(batch, doctor)) {
                 while (batches.hasNext()) {
@@ -111,7 +111,10 @@ public final class Evaluation {
         if (names.isEmpty()) {
             throw new NibbleException(
                     "the model has no float output to measure",
-                    "its outputs are " + model.graph().outputs().stream().map(ValueInfo::name).toList());
+                    "its outputs are "
+                            + model.graph().outputs().stream()
+                                    .map(ValueInfo::name)
+                                    .toList());
         }
         return names;
     }

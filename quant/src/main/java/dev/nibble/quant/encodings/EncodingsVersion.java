@@ -1,7 +1,7 @@
 package dev.nibble.quant.encodings;
 
+import dev.nibble.graph.Nearest;
 import dev.nibble.graph.NibbleException;
-import dev.nibble.target.Spelling;
 import java.util.Arrays;
 import java.util.List;
 
@@ -33,6 +33,6 @@ public enum EncodingsVersion {
                 .findFirst()
                 .orElseThrow(() -> new NibbleException(
                         "there is no encodings version '" + text + "'",
-                        Spelling.hint(text, all, "use one of " + String.join(", ", all))));
+                        Nearest.didYouMean(text, all, "use one of " + String.join(", ", all))));
     }
 }

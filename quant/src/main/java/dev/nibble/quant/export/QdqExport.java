@@ -37,8 +37,8 @@ public final class QdqExport {
 
     /// The version of ONNX's file format that an opset came with, as far as QDQ files use it.
     static long irVersion(long opset) {
-        if (opset >= 25) {
-            return 12;
+        if (opset >= 24) {
+            return opset >= 25 ? 13 : 12;
         }
         if (opset >= 23) {
             return 11;

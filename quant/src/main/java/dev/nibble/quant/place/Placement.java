@@ -2,10 +2,10 @@ package dev.nibble.quant.place;
 
 import dev.nibble.graph.Graph;
 import dev.nibble.graph.Model;
+import dev.nibble.graph.Nearest;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.Node;
 import dev.nibble.target.PlacementRules;
-import dev.nibble.target.Spelling;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -47,7 +47,7 @@ public final class Placement {
             if (!graph.names().contains(name)) {
                 throw new NibbleException(
                         "there is no value '" + name + "' whose width could be set",
-                        Spelling.hint(name, graph.names(), "name a value as the model does"));
+                        Nearest.didYouMean(name, graph.names(), "name a value as the model does"));
             }
         }
         PlacementPlan plan = new PlanBuilder(

@@ -73,17 +73,7 @@ public record PlacementPlan(
     /// This plan for a model that differs in the content of its constants only.
     public PlacementPlan withModel(Model other) {
         return new PlacementPlan(
-                other,
-                precision,
-                rules,
-                activations,
-                weights,
-                biases,
-                conversions,
-                bounded,
-                renamed,
-                skipped,
-                notes);
+                other, precision, rules, activations, weights, biases, conversions, bounded, renamed, skipped, notes);
     }
 
     /// The values whose ranges have to be measured, in graph order; no others.

@@ -59,12 +59,11 @@ public final class CorrectBias {
             Tensor rounded = linear.dequantize(codes);
             Tensor old = graph.initializer(bias.name()).orElseThrow().tensor();
             float[] values = old.toFloats();
-            double[] shift =
-                    switch (node.opType()) {
-                        case "Conv" -> convolution(node, exact, rounded, mean);
-                        case "Gemm" -> gemm(node, exact, rounded, mean);
-                        default -> null;
-                    };
+            double[] shift = switch (node.opType()) {
+                case "Conv" -> convolution(node, exact, rounded, mean);
+                case "Gemm" -> gemm(node, exact, rounded, mean);
+                default -> null;
+            };
             if (shift == null || shift.length != values.length) {
                 skipped.put(node.label(), "no rule for this form of " + node.opType());
                 continue;
@@ -98,9 +97,7 @@ public final class CorrectBias {
         int kernelWidth = (int) weight.dim(-1);
         int height = flat ? 1 : (int) mean.shape().dim(2);
         int width = (int) mean.shape().dim(-1);
-        Window rows = flat
-                ? new Window(1, 1, 0, 0, 1)
-                : window(node, 0, spatial, kernelHeight);
+        Window rows = flat ? new Window(1, 1, 0, 0, 1) : window(node, 0, spatial, kernelHeight);
         Window columns = window(node, spatial - 1, spatial, kernelWidth);
         double[] shift = new double[outputs];
         for (int k = 0; k < kernelHeight * kernelWidth; k++) {
@@ -136,8 +133,7 @@ public final class CorrectBias {
     }
 
     /// For each input channel, the mean over output positions of what the kernel's element (`row`, `column`) sees.
-    private static double[] seen(
-            Tensor mean, Window rows, Window columns, int row, int column, int height, int width) {
+    private static double[] seen(Tensor mean, Window rows, Window columns, int row, int column, int height, int width) {
         int channels = (int) mean.shape().dim(1);
         int outRows = rows.outputs(height);
         int outColumns = columns.outputs(width);

@@ -1,0 +1,220 @@
+package dev.nibble.cli;
+
+import dev.nibble.graph.Nearest;
+import dev.nibble.graph.NibbleException;
+import dev.nibble.pipeline.calibrate.Calibrator;
+import dev.nibble.quant.Symmetry;
+import dev.nibble.quant.place.Precision;
+import dev.nibble.quant.place.WeightGranularity;
+import dev.nibble.quant.range.RangeSearch;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/// The number formats, and how their ranges are chosen: `@Mixin PrecisionOptions precision`.
+final class PrecisionOptions {
+    private static final List<String> ALGORITHMS = List.of("bias-correction", "none");
+    private static final Map<String, Symmetry> SCHEMAS = Map.of(
+            "asymmetric", Symmetry.ASYMMETRIC,
+            "symmetric", Symmetry.SYMMETRIC,
+            "strict-symmetric", Symmetry.STRICT_SYMMETRIC,
+            "unsigned-symmetric", Symmetry.UNSIGNED_SYMMETRIC,
+            "unsignedsymmetric", Symmetry.UNSIGNED_SYMMETRIC);
+
+    @Option(
+            order = 20,
+            names = "--weights-bitwidth",
+            paramLabel = "4|8|16",
+            defaultValue = "8",
+            description = "Bits of weights (default: 8).")
+    private int weightsBitwidth;
+
+    @Option(
+            order = 21,
+            names = "--act-bitwidth",
+            paramLabel = "8|16|float",
+            defaultValue = "8",
+            description = "Bits of activations, or float to quantize weights only (default: 8).")
+    private String actBitwidth;
+
+    @Option(
+            order = 22,
+            names = "--bias-bitwidth",
+            paramLabel = "32",
+            defaultValue = "32",
+            description = "Bits of biases (default: 32).")
+    private int biasBitwidth;
+
+    @Option(
+            order = 23,
+            names = "--weight-granularity",
+            paramLabel = "tensor|channel|block:N",
+            defaultValue = "channel",
+            description = "What has a scale of its own in a weight (default: channel).")
+    private String weightGranularity;
+
+    @Option(
+            order = 24,
+            names = "--act-calibration",
+            paramLabel = "METHOD",
+            defaultValue = "auto",
+            description = "min-max, percentile, mse, sqnr, entropy, or auto: the one with the least error at the "
+                    + "consuming layer's output, tensor by tensor (default: auto).")
+    private String actCalibration;
+
+    @Option(
+            order = 25,
+            names = "--param-calibration",
+            paramLabel = "METHOD",
+            defaultValue = "auto",
+            description = "The same for weights; auto is min-max from 8 bits on, mse below (default: auto).")
+    private String paramCalibration;
+
+    @Option(
+            order = 26,
+            names = "--percentile-calibration-value",
+            paramLabel = "P",
+            defaultValue = "99.99",
+            description = "What percentile keeps on each side (default: 99.99).")
+    private double percentile;
+
+    @Option(
+            order = 27,
+            names = "--act-schema",
+            paramLabel = "S",
+            description = "asymmetric, symmetric or unsigned-symmetric (default: the target's).")
+    private @Nullable String actSchema;
+
+    @Option(
+            order = 28,
+            names = "--param-schema",
+            paramLabel = "S",
+            description = "symmetric, strict-symmetric or asymmetric (default: the target's).")
+    private @Nullable String paramSchema;
+
+    @Option(
+            order = 29,
+            names = "--algorithms",
+            paramLabel = "A[,A…]",
+            hideParamSyntax = true,
+            split = ",",
+            defaultValue = "bias-correction",
+            description = "bias-correction, or none for plain rounding (default: bias-correction).")
+    private List<String> algorithms;
+
+    @Option(
+            order = 30,
+            names = "--io",
+            paramLabel = "float|quantized",
+            defaultValue = "float",
+            description = "What the written model takes and gives (default: float).")
+    private String io;
+
+    /// The formats.
+    ///
+    /// @throws NibbleException where a value is none of those that there are
+    Precision precision() {
+        if (biasBitwidth != 32) {
+            throw new NibbleException(
+                    "biases of " + biasBitwidth + " bits are not supported", "leave --bias-bitwidth at 32");
+        }
+        if (!List.of(2, 4, 8, 16).contains(weightsBitwidth)) {
+            throw new NibbleException(
+                    "weights of " + weightsBitwidth + " bits are not supported", "use --weights-bitwidth 4, 8 or 16");
+        }
+        OptionalInt activations = switch (actBitwidth) {
+            case "float", "32" -> OptionalInt.empty();
+            case "4", "8", "16" -> OptionalInt.of(Integer.parseInt(actBitwidth));
+            default ->
+                throw new NibbleException(
+                        "activations of '" + actBitwidth + "' bits are not supported",
+                        "use --act-bitwidth 8, 16 or float");
+        };
+        return new Precision(
+                weightsBitwidth,
+                granularity(),
+                activations,
+                biasBitwidth,
+                schema("--param-schema", paramSchema),
+                schema("--act-schema", actSchema),
+                Map.of());
+    }
+
+    private WeightGranularity granularity() {
+        if (weightGranularity.startsWith("block:")) {
+            try {
+                int size = Integer.parseInt(weightGranularity.substring("block:".length()));
+                if (size >= 1) {
+                    return new WeightGranularity.PerBlock(size);
+                }
+            } catch (NumberFormatException e) {
+                // Falls through to the message below.
+            }
+        }
+        return switch (weightGranularity) {
+            case "tensor" -> WeightGranularity.TENSOR;
+            case "channel" -> WeightGranularity.CHANNEL;
+            default ->
+                throw new NibbleException(
+                        "there is no granularity '" + weightGranularity + "'",
+                        "use --weight-granularity tensor, channel, or block:N such as block:32");
+        };
+    }
+
+    private static Optional<Symmetry> schema(String option, @Nullable String name) {
+        if (name == null) {
+            return Optional.empty();
+        }
+        Symmetry symmetry = SCHEMAS.get(name);
+        if (symmetry == null) {
+            throw new NibbleException(
+                    "there is no schema '%s' for %s".formatted(name, option),
+                    Nearest.didYouMean(name, SCHEMAS.keySet(), "use asymmetric or symmetric"));
+        }
+        return Optional.of(symmetry);
+    }
+
+    /// How the ranges of activations are chosen.
+    Calibrator activations() {
+        return Calibrator.named(actCalibration, percentile);
+    }
+
+    /// How the ranges of weights are chosen.
+    ///
+    /// From 8 bits on clipping a weight costs more than its rounding, and min-max clips nothing.
+    RangeSearch parameters() {
+        if (paramCalibration.equals("auto")) {
+            return weightsBitwidth >= 8 ? new RangeSearch.MinMax() : new RangeSearch.Mse();
+        }
+        return Calibrator.named(paramCalibration, percentile).searches().getFirst();
+    }
+
+    /// Whether biases are corrected.
+    boolean correctsBias() {
+        for (String algorithm : algorithms) {
+            if (!ALGORITHMS.contains(algorithm)) {
+                throw new NibbleException(
+                        "there is no algorithm '" + algorithm + "'",
+                        Nearest.didYouMean(algorithm, ALGORITHMS, "choose from " + String.join(", ", ALGORITHMS)));
+            }
+        }
+        if (algorithms.contains("none") && algorithms.size() > 1) {
+            throw new NibbleException(
+                    "--algorithms names 'none' and others: " + String.join(", ", algorithms), "'none' stands alone");
+        }
+        return algorithms.contains("bias-correction");
+    }
+
+    /// Whether the written model takes and gives integers.
+    boolean quantizedIo() {
+        return switch (io) {
+            case "float" -> false;
+            case "quantized" -> true;
+            default ->
+                throw new NibbleException("--io must be float or quantized, but was '" + io + "'", "use --io float");
+        };
+    }
+}
