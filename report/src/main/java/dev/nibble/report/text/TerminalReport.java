@@ -167,7 +167,7 @@ public final class TerminalReport {
     private static void weights(Text out, List<InspectDocument.Weight> weights, boolean all) {
         // The weight with most forms first: it has them in order.
         List<String> forms = weights.stream()
-                .sorted(Comparator.comparing(w -> -w.errors().size()))
+                .sorted(Comparator.comparingInt(w -> -w.errors().size()))
                 .flatMap(w -> w.errors().stream())
                 .map(TerminalReport::form)
                 .distinct()
