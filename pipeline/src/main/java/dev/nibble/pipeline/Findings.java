@@ -34,15 +34,6 @@ final class Findings {
         return new Finding(finding.code().toUpperCase(Locale.ROOT), severity, finding.text(), fix);
     }
 
-    static Finding of(Problem problem) {
-        Finding.Severity severity = switch (problem.severity()) {
-            case NOTE -> Finding.Severity.NOTE;
-            case WARNING -> Finding.Severity.WARNING;
-            case ERROR -> Finding.Severity.ERROR;
-        };
-        return new Finding("G100", severity, problem.where() + ": " + problem.text(), problem.hint());
-    }
-
     /// `findings`, of each code the first few; how many more there are of it is said in a finding of its own.
     static List<Finding> grouped(List<dev.nibble.quant.place.Finding> findings) {
         Map<String, List<Finding>> byCode = new LinkedHashMap<>();

@@ -50,7 +50,7 @@ record ModelFile(Path file, Model model, List<Finding> findings) {
     }
 
     ModelInfo info() {
-        return PreparedModel.info(file, model);
+        return PreparedModel.info(file, model, file.toString());
     }
 
     private static ModelFile checked(Path file, Model read, Map<String, long[]> shapes) {
