@@ -54,7 +54,8 @@ class MeasuringCommandsTest {
         assertEquals(value - 1.0, json.get("difference").asDouble(), 1e-12);
         assertTrue(value > 0.9, json::toString);
         assertTrue(json.get("ci95").get(0).asDouble() <= value - 1.0);
-        assertTrue(figure(json, "sqnrDb") > 25, json::toString);
+        // Signals of 2 to 8 and three roundings of step 0.2: 0.06 of noise each, which two layers amplify.
+        assertTrue(figure(json, "sqnrDb") > 20, json::toString);
     }
 
     @Test

@@ -175,7 +175,7 @@ public final class Compare {
                             row.graphWise().cosine(),
                             null,
                             null))
-                    .sorted(Comparator.comparing(Compare::blame))
+                    .sorted(Comparator.comparingDouble(Compare::blame))
                     .toList();
             List<Skipped> skipped = comparison.skipped().stream()
                     .map(value -> new Skipped(

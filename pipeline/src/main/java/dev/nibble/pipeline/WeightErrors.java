@@ -53,7 +53,7 @@ final class WeightErrors {
                 errors.measure(node, name, constant.get());
             }
         }
-        errors.weights.sort(Comparator.comparing(WeightErrors::worst));
+        errors.weights.sort(Comparator.comparingDouble(WeightErrors::worst));
         return new Measured(List.copyOf(errors.weights), List.copyOf(errors.missing));
     }
 
