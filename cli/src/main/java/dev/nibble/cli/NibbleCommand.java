@@ -23,7 +23,6 @@ public abstract class NibbleCommand implements Callable<Integer> {
 
     /// Does the work.
     ///
-
     /// @throws Exception a [NibbleException] is shown as it is, an `IOException` by its cause, anything else as a defect
     protected abstract ExitCode run() throws Exception;
 
@@ -58,7 +57,6 @@ public abstract class NibbleCommand implements Callable<Integer> {
 
     /// Prints the result: as JSON, or as the text that `table` makes.
     ///
-
     /// @param document a record whose components are the JSON's fields; `schemaVersion` is put first where it has none
     protected final void print(Object document, Supplier<String> table) {
         switch (everywhere.format()) {

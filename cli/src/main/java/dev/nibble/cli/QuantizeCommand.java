@@ -76,11 +76,19 @@ final class QuantizeCommand extends NibbleCommand {
             description = "auto, top1, top5, characters, words or none (default: what suits the labels).")
     private String metric;
 
+    @Option(names = "--quantization-overrides", paramLabel = "FILE", hidden = true)
+    private @Nullable Path overrides;
+
+    @Option(names = "--recipe", paramLabel = "R", hidden = true)
+    private @Nullable String recipe;
+
     @Spec
     private CommandSpec spec;
 
     @Override
     protected ExitCode run() {
+        refuse("--quantization-overrides", overrides);
+        refuse("--recipe", recipe);
         Gates gates = gateOptions.gates(maxDrop);
         Map<String, long[]> shapes = new LinkedHashMap<>();
         everywhere()
@@ -116,6 +124,14 @@ final class QuantizeCommand extends NibbleCommand {
         ResultOutput.print(this, document, terminal().resolve(out.path()));
         Double drop = document.metric() == null ? null : document.metric().drop();
         return gate(gates.failures(drop, document.sqnrDb(), document.cosine()));
+    }
+
+    private static void refuse(String option, @Nullable Object value) {
+        if (value != null) {
+            throw new NibbleException(
+                    option + " is not supported yet",
+                    "leave it out; --algorithms, --weights-bitwidth and --act-bitwidth hold for the whole model");
+        }
     }
 
     private String target() {

@@ -65,7 +65,6 @@ public final class Evaluate {
     }
 
     /// Measures.
-
     /// @throws NibbleException for whatever the user can mend; also where there is nothing to measure: neither labels
     ///     nor a reference
     public static EvaluateDocument run(Options options, Progress progress) {

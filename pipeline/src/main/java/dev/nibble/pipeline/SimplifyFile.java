@@ -52,7 +52,6 @@ public final class SimplifyFile {
     }
 
     /// Simplifies. The result appears whole, or not at all.
-
     /// @throws NibbleException for whatever the user can mend, and where the simplified model computes something else
     public static SimplifyDocument run(Options options, Progress progress) {
         Path place = options.out().toAbsolutePath().normalize();

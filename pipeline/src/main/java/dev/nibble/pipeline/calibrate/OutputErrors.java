@@ -110,7 +110,6 @@ public final class OutputErrors implements AutoCloseable {
 
     /// What the candidates for one value cost.
     ///
-
     /// @param output by candidate, the noise in the outputs of the value's consumers relative to their signal, added
     ///     up over them
     /// @param own by candidate, the noise in the value itself relative to its signal, on the same samples

@@ -98,9 +98,7 @@ public final class Ranges {
     /// For each encoding the search with the least noise at the consumers' outputs, summed over the values that share
     /// it. Where that cannot be measured, or searches tie, the least expected error of the tensor itself decides.
     ///
-
     /// The samples on which outputs are compared are few, and rare large values may be missing from them; the histogram
-
     /// has seen them all. So a candidate's cost is what its noise becomes on the way to the outputs (their noise over
     /// the value's own, on the compared samples) times the noise that the histogram expects of it.
     ///
