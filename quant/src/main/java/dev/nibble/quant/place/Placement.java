@@ -57,7 +57,7 @@ public final class Placement {
             throw new NibbleException(
                     "the model has no float operators that can be quantized",
                     plan.skipped().isEmpty()
-                            ? "check that it is the right model: it computes with integers only"
+                            ? "check that it is the right model: it only moves or compares data, or computes with integers"
                             : "for example %s (%s): %s"
                                     .formatted(
                                             plan.skipped().getFirst().node(),
