@@ -46,7 +46,8 @@ public final class FloatEdges {
             inputs.keySet().forEach(name -> inner.put(name, edit.freshName(name + "_codes")));
             outputs.keySet().forEach(name -> inner.put(name, edit.freshName(name + "_codes")));
             List<Node> nodes = new ArrayList<>();
-            inputs.forEach((name, reader) -> nodes.add(convert("QuantizeLinear", reader, name, inner.get(name))));
+            inputs.forEach((name, reader) ->
+                    nodes.add(convert("QuantizeLinear", reader, name, inner.getOrDefault(name, name))));
             for (Node node : graph.nodes()) {
                 Node renamed =
                         node.withInputs(renamed(node.inputs(), inner)).withOutputs(renamed(node.outputs(), inner));
@@ -55,7 +56,8 @@ public final class FloatEdges {
                     nodes.add(renamed);
                 }
             }
-            outputs.forEach((name, maker) -> nodes.add(convert("DequantizeLinear", maker, inner.get(name), name)));
+            outputs.forEach((name, maker) ->
+                    nodes.add(convert("DequantizeLinear", maker, inner.getOrDefault(name, name), name)));
             nodes.forEach(edit::add);
             edit.setInputs(graph.inputs().stream()
                     .map(value -> inputs.containsKey(value.name()) ? floats(value) : value)
