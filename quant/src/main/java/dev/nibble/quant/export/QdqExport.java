@@ -6,8 +6,7 @@ import dev.nibble.quant.place.PlacementPlan;
 import dev.nibble.quant.place.Quantization;
 
 /// Writes a quantization into the graph as standard ONNX: every quantized operator stands between
-/// DequantizeLinear and
-/// QuantizeLinear, and constants are stored as integers behind a DequantizeLinear.
+/// DequantizeLinear and QuantizeLinear, and constants are stored as integers behind a DequantizeLinear.
 ///
 /// - A Relu or Clip inside a supergroup is dropped where the output grid lies inside its bounds; its
 ///   producer then makes

@@ -34,8 +34,7 @@ public final class Placement {
     /// Works best on a model that was simplified: batch norms folded, LayerNorm and Gelu whole.
     ///
     /// @throws NibbleException where the model is quantized already, has nothing to quantize, or `wanted`
-    /// names a value
-    ///     that is not there
+    ///     names a value that is not there
     public static PlacementPlan plan(Model model, PlacementRules rules, Precision wanted) {
         refuseQuantized(model.graph());
         BoundMasks.Result masks = BoundMasks.apply(SplitConstants.lift(model.graph()), rules);
@@ -57,7 +56,7 @@ public final class Placement {
             throw new NibbleException(
                     "the model has no float operators that can be quantized",
                     plan.skipped().isEmpty()
-                            ? "check that it is the right model: it computes with integers only"
+                            ? "check that it is the right model: it only moves or compares data, or computes with integers"
                             : "for example %s (%s): %s"
                                     .formatted(
                                             plan.skipped().getFirst().node(),
