@@ -23,7 +23,8 @@ public final class Bench {
     /// @param arguments what to measure, and options; the project's folder is the system property `nibble.root`
     public static void main(String[] arguments) {
         PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
-        Path root = Path.of(System.getProperty("nibble.root", ".")).toAbsolutePath().normalize();
+        Path root =
+                Path.of(System.getProperty("nibble.root", ".")).toAbsolutePath().normalize();
         try {
             System.exit(new Bench(root, out).run(new ArrayList<>(Arrays.asList(arguments))));
         } catch (NibbleException e) {
@@ -36,6 +37,8 @@ public final class Bench {
         String what = arguments.isEmpty() ? "" : arguments.removeFirst();
         return switch (what) {
             case "results" -> results(arguments.contains("--fresh"));
+            case "speed" -> page().speed(repetitions(arguments)) ? 0 : 1;
+            case "memory" -> page().memory(repetitions(arguments)) ? 0 : 1;
             default ->
                 throw new NibbleException("there is no benchmark '" + what + "'", "choose results, speed or memory");
         };
@@ -53,6 +56,14 @@ public final class Bench {
                 .allMatch(entry -> ResultsTable.passes(
                         entry.getKey(), entry.getValue().values().iterator().next()));
         return all ? 0 : 1;
+    }
+
+    private PerformancePage page() {
+        return new PerformancePage(root, shared(), root.resolve(".nibble/bench"), out::println);
+    }
+
+    private static int repetitions(List<String> arguments) {
+        return arguments.isEmpty() ? 3 : Integer.parseInt(arguments.getFirst());
     }
 
     /// `NIBBLE_SHARED`, else the nearest folder `shared` beside one that holds the project.

@@ -4,7 +4,6 @@ import dev.nibble.data.DataSet;
 import dev.nibble.data.Doctor;
 import dev.nibble.data.InputSpec;
 import dev.nibble.graph.Executor;
-import dev.nibble.graph.Model;
 import dev.nibble.graph.io.ModelReader;
 import dev.nibble.graph.io.ModelWriter;
 import dev.nibble.pipeline.PreparedModel;
@@ -36,7 +35,8 @@ import java.util.Objects;
 /// the float model, so that all are paired sample by sample.
 final class MeasureRow {
     private static final String TARGET = "sm8650";
-    private static final long MEMORY = 1L << 30;
+    /// What the command line takes where nothing is said.
+    static final long MEMORY = 1L << 30;
     private static final int MEASURED_BATCH = 8;
 
     private final BenchModel bench;
@@ -56,12 +56,13 @@ final class MeasureRow {
 
     Row measure() {
         long start = System.nanoTime();
-        PreparedModel prepared = PreparedModel.read(
-                bench.model(), bench.model().toString(), bench.shapes(), executor, Progress.none());
+        PreparedModel prepared =
+                PreparedModel.read(bench.model(), bench.model().toString(), bench.shapes(), executor, Progress.none());
         List<InputSpec> inputs = PreparedModel.inputs(prepared.model());
         Path chosen = work.resolve("chosen.onnx");
         Path plain = work.resolve("plain.onnx");
-        try (DataSet data = DataSet.open(bench.calibration().path(), bench.calibration().options(), inputs)) {
+        try (DataSet data =
+                DataSet.open(bench.calibration().path(), bench.calibration().options(), inputs)) {
             Calibrator auto = Calibrator.named("auto", RangeSearch.Percentile.DEFAULT_PERCENT);
             Calibrator minMax = new Calibrator.Single(new RangeSearch.MinMax());
             quantize(prepared, data, auto, setting.parameters(), true, chosen);
@@ -72,7 +73,8 @@ final class MeasureRow {
                 new Variant("off", ModelReader.read(chosen), Executor.Optimization.OFF),
                 new Variant("default", ModelReader.read(chosen), Executor.Optimization.DEFAULT),
                 new Variant("plain", ModelReader.read(plain), Executor.Optimization.OFF));
-        try (DataSet data = DataSet.open(bench.evaluation().path(), bench.evaluation().options(), inputs)) {
+        try (DataSet data =
+                DataSet.open(bench.evaluation().path(), bench.evaluation().options(), inputs)) {
             List<Evaluation.Outcome> outcomes = Evaluation.of(
                     variants,
                     data,

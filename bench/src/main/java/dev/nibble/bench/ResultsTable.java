@@ -72,7 +72,9 @@ final class ResultsTable {
             Row first = settings.values().iterator().next();
             table.append("Samples: ").append(model.samples()).append(". Metric: ");
             table.append(metric(first.metric())).append(", float **").append(percent(first.reference()));
-            table.append(" %**, n = ").append(String.format(Locale.ROOT, "%,d", first.n())).append(".\n\n");
+            table.append(" %**, n = ")
+                    .append(String.format(Locale.ROOT, "%,d", first.n()))
+                    .append(".\n\n");
             table.append("| | quantized % | lost, points | 95 % interval | p | SQNR dB | default opt. % ")
                     .append("| plain % | plain SQNR dB | file ÷ float |\n");
             table.append("|---|---|---|---|---|---|---|---|---|---|\n");
@@ -84,11 +86,13 @@ final class ResultsTable {
             Double gate = model.gatePoints();
             if (gate != null && setting.isHeadline()) {
                 gates.append("| %s | %s | ≤ %s | %s |\n"
-                        .formatted(model.name(), points(row.drop()), gate, passes(model, row) ? "holds" : "**missed**"));
+                        .formatted(
+                                model.name(), points(row.drop()), gate, passes(model, row) ? "holds" : "**missed**"));
             }
         }));
         TreeSet<String> builds = new TreeSet<>();
-        rows.values().forEach(settings -> settings.values().forEach(row -> builds.add(row.nibble() + ", " + row.date())));
+        rows.values()
+                .forEach(settings -> settings.values().forEach(row -> builds.add(row.nibble() + ", " + row.date())));
         double minutes = rows.values().stream()
                         .flatMap(settings -> settings.values().stream())
                         .mapToDouble(Row::seconds)
@@ -126,10 +130,18 @@ final class ResultsTable {
 
     private static void alarm(StringBuilder table, Setting setting, Row row) {
         if (!row.alarm().isEmpty()) {
-            table.append("\n⚠ ").append(setting.name()).append(": ").append(row.alarm()).append('\n');
+            table.append("\n⚠ ")
+                    .append(setting.name())
+                    .append(": ")
+                    .append(row.alarm())
+                    .append('\n');
         }
         if (!row.plainAlarm().isEmpty()) {
-            table.append("\n⚠ ").append(setting.name()).append(", plain: ").append(row.plainAlarm()).append('\n');
+            table.append("\n⚠ ")
+                    .append(setting.name())
+                    .append(", plain: ")
+                    .append(row.plainAlarm())
+                    .append('\n');
         }
     }
 

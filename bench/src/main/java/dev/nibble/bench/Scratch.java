@@ -47,6 +47,14 @@ final class Scratch {
         }
     }
 
+    static String text(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (IOException e) {
+            throw failure(file, e);
+        }
+    }
+
     static long size(Path file) {
         try {
             return Files.size(file);

@@ -12,8 +12,7 @@ import java.util.List;
 public record Setting(String name, Precision precision, RangeSearch parameters) {
     /// Every row of a model.
     public static final List<Setting> ALL = List.of(
-            new Setting(
-                    "W8A8 per channel", Precision.of(8, WeightGranularity.CHANNEL, 8), new RangeSearch.MinMax()),
+            new Setting("W8A8 per channel", Precision.of(8, WeightGranularity.CHANNEL, 8), new RangeSearch.MinMax()),
             new Setting("W8A8 per tensor", Precision.of(8, WeightGranularity.TENSOR, 8), new RangeSearch.MinMax()),
             new Setting("W8A16 per channel", Precision.of(8, WeightGranularity.CHANNEL, 16), new RangeSearch.MinMax()),
             new Setting("W4A8 per channel", Precision.of(4, WeightGranularity.CHANNEL, 8), new RangeSearch.Mse()));
