@@ -18,10 +18,9 @@ import java.util.Optional;
 ///
 /// 1. Operators that only rearrange values pass the encoding of their input on.
 /// 2. Inside a supergroup (Conv, Relu) there is none: the encodings file lists nothing there, and QDQ drops
-/// the
-///    activation function or gives it the encoding behind it. Where that would be wrong (LeakyRelu, PRelu,
-/// HardSwish;
-///    MatMul before its bias) QDQ needs an encoding of its own, which the encodings file does not list.
+///    the activation function or gives it the encoding behind it. Where that would be wrong (LeakyRelu,
+///    PRelu, HardSwish; MatMul before its bias) QDQ needs an encoding of its own, which the encodings file
+///    does not list.
 /// 3. Values that the target ties (inputs and output of Concat) share one encoding.
 /// 4. Some outputs have the encoding that the target's kernels have built in (Sigmoid, Tanh, Softmax).
 /// 5. An operator that reads a value at another width than it writes gets it converted, by DQ and Q on that
