@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Measures, and writes the pages with figures: tools/bench.sh results|speed|memory|kernels
+# Measures, and writes the pages with figures: tools/bench.sh results|speed|memory|kernels|start
 #
 #   results [--fresh]  docs/results.md: accuracy of every model at every setting; goes on where it stopped
-#   speed              calibration against float inference of the same samples
-#   memory             peak memory with 300 and with 3,000 samples
-#   kernels [JMH…]     JMH: inner loops in GB/s, and range searches
+#   speed [N]          docs/performance.md: calibration against float inference of the same samples, N times
+#   memory [N]         the same page: peak memory with 300 and with 3,000 samples
+#   kernels [N]        the same page: inner loops in GB/s and range searches, by JMH
+#   start [N]          the same page: how fast short commands are
 #
 #   NIBBLE_SHARED         the folder that holds assets/ (default: ../shared, or one further up)
 #   NIBBLE_SKIP_BUILD=1   run what is built
@@ -32,9 +33,4 @@ options=(
     --add-modules jdk.incubator.vector
     "-Dnibble.root=$root"
 )
-if [ "${1:-}" = kernels ]; then
-    shift
-    # JMH starts other processes with this one's class path, which it takes from a system property.
-    exec "$NIBBLE_JDK/bin/java" "${options[@]}" org.openjdk.jmh.Main "$@"
-fi
 exec "$NIBBLE_JDK/bin/java" "${options[@]}" dev.nibble.bench.Bench "$@"

@@ -10,7 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
-/// `tools/bench.sh results|speed|memory`: makes the pages with figures anew.
+/// `tools/bench.sh results|speed|memory|kernels|start`: makes the pages with figures anew.
 public final class Bench {
     private final Path root;
     private final PrintStream out;
@@ -39,8 +39,11 @@ public final class Bench {
             case "results" -> results(arguments.contains("--fresh"));
             case "speed" -> page().speed(repetitions(arguments)) ? 0 : 1;
             case "memory" -> page().memory(repetitions(arguments)) ? 0 : 1;
+            case "kernels" -> page().kernels(repetitions(arguments)) ? 0 : 1;
+            case "start" -> page().start(repetitions(arguments)) ? 0 : 1;
             default ->
-                throw new NibbleException("there is no benchmark '" + what + "'", "choose results, speed or memory");
+                throw new NibbleException(
+                        "there is no benchmark '" + what + "'", "choose results, speed, memory, kernels or start");
         };
     }
 

@@ -20,7 +20,6 @@ record LauncherRun(Path root, Path work) {
     ResultDocument quantize(BenchModel model, long samples) {
         Path out = work.resolve("launched");
         List<String> command = new ArrayList<>(List.of(
-                root.resolve("nibble").toString(),
                 "quantize",
                 model.model().toString(),
                 "--data",
@@ -43,8 +42,20 @@ record LauncherRun(Path root, Path work) {
             command.add("--layout");
             command.add("nhwc");
         }
+        run(command);
         try {
-            Path log = work.resolve("launched.log");
+            return ReportJson.read(Files.readString(out.resolve("report.json")), ResultDocument.class);
+        } catch (IOException e) {
+            throw Scratch.failure(out, e);
+        }
+    }
+
+    /// Runs `./nibble` with `arguments`, which must succeed.
+    void run(List<String> arguments) {
+        List<String> command = new ArrayList<>(arguments);
+        command.addFirst(root.resolve("nibble").toString());
+        Path log = work.resolve("launched.log");
+        try {
             Process process = new ProcessBuilder(command)
                     .redirectErrorStream(true)
                     .redirectOutput(log.toFile())
@@ -52,9 +63,8 @@ record LauncherRun(Path root, Path work) {
             if (process.waitFor() != 0) {
                 throw new NibbleException("'%s' failed".formatted(String.join(" ", command)), "see '" + log + "'");
             }
-            return ReportJson.read(Files.readString(out.resolve("report.json")), ResultDocument.class);
         } catch (IOException e) {
-            throw Scratch.failure(out, e);
+            throw Scratch.failure(log, e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new NibbleException("interrupted", "run again", e);

@@ -1,10 +1,14 @@
 package dev.nibble.bench;
 
+import dev.nibble.pipeline.QuantizeOptions;
+import dev.nibble.pipeline.demo.DemoData;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.function.Consumer;
 
 /// The parts of `docs/performance.md` that are measured here. Each part is kept outside version control and the page is
@@ -33,8 +37,7 @@ final class PerformancePage {
 
     private static BenchModel withAll(BenchModel model, long take) {
         var options = model.calibration().options().withChoice(0L, 1L, take);
-        var samples = new dev.nibble.pipeline.QuantizeOptions.Samples(
-                model.calibration().path(), options);
+        var samples = new QuantizeOptions.Samples(model.calibration().path(), options);
         return new BenchModel(
                 model.name(), model.model(), model.shapes(), samples, model.evaluation(), model.samples(), null);
     }
@@ -103,6 +106,42 @@ final class PerformancePage {
                         .append("\n%,d over %,d samples: **%s** (limit 1.05).\n"
                                 .formatted(MANY, FEW, String.format(Locale.ROOT, "%.3f", ratio))));
         return ratio <= 1.05;
+    }
+
+    /// Inner loops and searches.
+    boolean kernels(int iterations) {
+        put("kernels", new StringBuilder(KernelTable.measure(iterations)));
+        return true;
+    }
+
+    /// How long short commands take; true, as these are goals.
+    boolean start(int repetitions) {
+        Scratch.create(work);
+        Path model = work.resolve("start.onnx");
+        if (!Files.exists(model)) {
+            DemoData.writeModel(model);
+        }
+        LauncherRun launcher = new LauncherRun(root, work);
+        StringBuilder text = new StringBuilder("| command | goal s | median s | least s |\n|---|---|---|---|\n");
+        Map<String, List<String>> commands = new LinkedHashMap<>();
+        commands.put("| `nibble --version` | 0.35 |", List.of("--version"));
+        commands.put(
+                "| `nibble inspect` of %.1f MB | 1 |".formatted(Scratch.size(model) / 1e6),
+                List.of("inspect", model.toString()));
+        commands.forEach((shown, arguments) -> {
+            launcher.run(arguments);
+            List<Double> seconds = new ArrayList<>();
+            for (int i = 0; i < repetitions; i++) {
+                long start = System.nanoTime();
+                launcher.run(arguments);
+                seconds.add((System.nanoTime() - start) / 1e9);
+            }
+            seconds.sort(null);
+            text.append("%s %s | %s |\n".formatted(shown, number(median(seconds)), number(seconds.getFirst())));
+            say.accept(shown + " " + numbers(seconds));
+        });
+        put("start", text);
+        return true;
     }
 
     private double megabytes(LauncherRun launcher, BenchModel model, long samples) {
