@@ -22,8 +22,16 @@ final class CommandRegistry {
     record Entry(String name, Supplier<NibbleCommand> make) {}
 
     /// In the order of the help page.
-    static final List<Entry> COMMANDS =
-            List.of(new Entry("quantize", QuantizeCommand::new), new Entry("demo", DemoCommand::new), new Entry("config", ConfigCommand::new), new Entry("completion", CompletionCommand::new));
+    static final List<Entry> COMMANDS = List.of(
+            new Entry("quantize", QuantizeCommand::new),
+            new Entry("demo", DemoCommand::new),
+            new Entry("evaluate", EvaluateCommand::new),
+            new Entry("compare", CompareCommand::new),
+            new Entry("inspect", InspectCommand::new),
+            new Entry("simplify", SimplifyCommand::new),
+            new Entry("targets", TargetsCommand::new),
+            new Entry("config", ConfigCommand::new),
+            new Entry("completion", CompletionCommand::new));
 
     private CommandRegistry() {}
 

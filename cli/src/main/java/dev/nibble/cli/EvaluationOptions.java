@@ -36,7 +36,6 @@ final class EvaluationOptions {
     private @Nullable Long take;
 
     /// The samples to measure with; empty where no option of these was given. Preprocessing and batch are those of
-
     /// `calibration`. Without `--eval-data` the samples are chosen from the same data, with the same labels; the choice
     /// is always their own.
     ///

@@ -1,6 +1,8 @@
 package dev.nibble.cli;
 
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -83,6 +85,15 @@ public final class EverywhereOptions {
     /// `--shape`, in the order given.
     public List<NamedShape> shapes() {
         return shapes == null ? List.of() : List.copyOf(shapes);
+    }
+
+    /// `--shape` by input; of two for one input the later.
+    public Map<String, long[]> shapesByName() {
+        Map<String, long[]> byName = new LinkedHashMap<>();
+        for (NamedShape shape : shapes()) {
+            byName.put(shape.name(), shape.shape().dims());
+        }
+        return byName;
     }
 
     /// `--max-memory`.

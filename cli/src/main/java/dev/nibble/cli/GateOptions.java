@@ -1,71 +1,28 @@
 package dev.nibble.cli;
 
-import dev.nibble.report.Metric;
-import dev.nibble.report.ResultDocument;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Locale;
+import dev.nibble.pipeline.Gates;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
-/// What a result must reach; where it does not, the command ends with exit code 1: `@Mixin GateOptions gates`.
+/// `--min-sqnr` and `--min-cosine`, for the commands that measure: `@Mixin GateOptions gates`. The command that compares
+/// a task metric has `--max-drop` beside them.
 final class GateOptions {
     @Option(
-            order = 201,
-            names = "--max-drop",
-            paramLabel = "POINTS",
-            description = "Fail where the metric loses more, in percentage points.")
-    private @Nullable Double maxDrop;
-
-    @Option(
-            order = 202,
+            order = 141,
             names = "--min-sqnr",
             paramLabel = "DB",
-            description = "Fail where the outputs' signal to noise ratio is lower.")
+            description = "Exit with 1 if the outputs' SQNR is below so many decibels.")
     private @Nullable Double minSqnr;
 
     @Option(
-            order = 203,
+            order = 142,
             names = "--min-cosine",
             paramLabel = "C",
-            description = "Fail where the outputs' cosine is lower.")
+            description = "Exit with 1 if the outputs' cosine is below this.")
     private @Nullable Double minCosine;
 
-    /// Says on stderr which gates failed.
-    ///
-    /// @param quiet leaves only the exit code
-    ExitCode check(ResultDocument document, Terminal terminal, boolean quiet) {
-        List<String> failed = failures(document.metric(), document.sqnrDb(), document.cosine());
-        if (!quiet) {
-            failed.forEach(failure -> terminal.err().println("gate failed: " + failure));
-        }
-        return failed.isEmpty() ? ExitCode.DONE : ExitCode.GATE_FAILED;
-    }
-
-    /// Why gates failed, a sentence each. A figure that was not measured fails its gate.
-    List<String> failures(@Nullable Metric metric, @Nullable Double sqnrDb, @Nullable Double cosine) {
-        List<String> failures = new ArrayList<>();
-        if (maxDrop != null) {
-            if (metric == null) {
-                failures.add("--max-drop needs a metric, and there are no labels");
-            } else if (!(100 * metric.drop() <= maxDrop)) {
-                failures.add(String.format(
-                        Locale.ROOT,
-                        "%s lost %.2f points, more than %.2f",
-                        metric.name(),
-                        100 * metric.drop(),
-                        maxDrop));
-            }
-        }
-        atLeast(failures, "SQNR in dB", sqnrDb, minSqnr);
-        atLeast(failures, "cosine", cosine, minCosine);
-        return failures;
-    }
-
-    private static void atLeast(
-            List<String> failures, String what, @Nullable Double value, @Nullable Double least) {
-        if (least != null && (value == null || !(value >= least))) {
-            failures.add("%s is %s, less than %s".formatted(what, value, least));
-        }
+    /// The gates. @param maxDrop in percentage points; null for none
+    Gates gates(@Nullable Double maxDrop) {
+        return new Gates(maxDrop, minSqnr, minCosine);
     }
 }

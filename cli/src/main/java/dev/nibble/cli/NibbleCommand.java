@@ -2,6 +2,9 @@ package dev.nibble.cli;
 
 import dev.nibble.graph.NibbleException;
 import dev.nibble.pipeline.Progress;
+import dev.nibble.report.Finding;
+import dev.nibble.report.text.TerminalStyle;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -20,7 +23,6 @@ public abstract class NibbleCommand implements Callable<Integer> {
 
     /// Does the work.
     ///
-
     /// @throws Exception a [NibbleException] is shown as it is, an `IOException` by its cause, anything else as a defect
     protected abstract ExitCode run() throws Exception;
 
@@ -55,7 +57,6 @@ public abstract class NibbleCommand implements Callable<Integer> {
 
     /// Prints the result: as JSON, or as the text that `table` makes.
     ///
-
     /// @param document a record whose components are the JSON's fields; `schemaVersion` is put first where it has none
     protected final void print(Object document, Supplier<String> table) {
         switch (everywhere.format()) {
@@ -69,6 +70,26 @@ public abstract class NibbleCommand implements Callable<Integer> {
         if (!everywhere.quiet()) {
             terminal().err().println("warning: " + message);
         }
+    }
+
+    /// How tables are drawn on stdout.
+    protected final TerminalStyle style() {
+        return new TerminalStyle(TerminalStyle.PLAIN.width(), terminal().colorOut(), true);
+    }
+
+    /// Repeats on stderr what nobody should overlook where stdout is a document for machines.
+    protected final void alarm(List<Finding> findings) {
+        if (everywhere.format() == Format.JSON) {
+            findings.stream()
+                    .filter(finding -> finding.severity() == Finding.Severity.ERROR)
+                    .forEach(finding -> warn(finding.text()));
+        }
+    }
+
+    /// The end of a command with gates: says on stderr which do not hold.
+    protected final ExitCode gate(List<String> failures) {
+        failures.forEach(failure -> terminal().err().println("gate failed: " + failure));
+        return failures.isEmpty() ? ExitCode.DONE : ExitCode.GATE_FAILED;
     }
 
     final void attach(Terminal to) {

@@ -125,15 +125,14 @@ final class PrecisionOptions {
             throw new NibbleException(
                     "weights of " + weightsBitwidth + " bits are not supported", "use --weights-bitwidth 4, 8 or 16");
         }
-        OptionalInt activations =
-                switch (actBitwidth) {
-                    case "float", "32" -> OptionalInt.empty();
-                    case "4", "8", "16" -> OptionalInt.of(Integer.parseInt(actBitwidth));
-                    default ->
-                        throw new NibbleException(
-                                "activations of '" + actBitwidth + "' bits are not supported",
-                                "use --act-bitwidth 8, 16 or float");
-                };
+        OptionalInt activations = switch (actBitwidth) {
+            case "float", "32" -> OptionalInt.empty();
+            case "4", "8", "16" -> OptionalInt.of(Integer.parseInt(actBitwidth));
+            default ->
+                throw new NibbleException(
+                        "activations of '" + actBitwidth + "' bits are not supported",
+                        "use --act-bitwidth 8, 16 or float");
+        };
         return new Precision(
                 weightsBitwidth,
                 granularity(),
@@ -199,14 +198,12 @@ final class PrecisionOptions {
             if (!ALGORITHMS.contains(algorithm)) {
                 throw new NibbleException(
                         "there is no algorithm '" + algorithm + "'",
-                        Nearest.didYouMean(
-                                algorithm, ALGORITHMS, "choose from " + String.join(", ", ALGORITHMS)));
+                        Nearest.didYouMean(algorithm, ALGORITHMS, "choose from " + String.join(", ", ALGORITHMS)));
             }
         }
         if (algorithms.contains("none") && algorithms.size() > 1) {
             throw new NibbleException(
-                    "--algorithms names 'none' and others: " + String.join(", ", algorithms),
-                    "'none' stands alone");
+                    "--algorithms names 'none' and others: " + String.join(", ", algorithms), "'none' stands alone");
         }
         return algorithms.contains("bias-correction");
     }
@@ -217,8 +214,7 @@ final class PrecisionOptions {
             case "float" -> false;
             case "quantized" -> true;
             default ->
-                throw new NibbleException(
-                        "--io must be float or quantized, but was '" + io + "'", "use --io float");
+                throw new NibbleException("--io must be float or quantized, but was '" + io + "'", "use --io float");
         };
     }
 }

@@ -1,6 +1,7 @@
 package dev.nibble.cli;
 
 import dev.nibble.graph.NibbleException;
+import dev.nibble.pipeline.Gates;
 import dev.nibble.pipeline.Quantize;
 import dev.nibble.pipeline.QuantizeOptions;
 import dev.nibble.report.ResultDocument;
@@ -43,7 +44,14 @@ final class QuantizeCommand extends NibbleCommand {
     private PrecisionOptions precision;
 
     @Mixin
-    private GateOptions gates;
+    private GateOptions gateOptions;
+
+    @Option(
+            order = 140,
+            names = "--max-drop",
+            paramLabel = "POINTS",
+            description = "Exit with 1 if the metric loses more percentage points.")
+    private @Nullable Double maxDrop;
 
     @Option(
             order = 40,
@@ -68,13 +76,24 @@ final class QuantizeCommand extends NibbleCommand {
             description = "auto, top1, top5, characters, words or none (default: what suits the labels).")
     private String metric;
 
+    @Option(names = "--quantization-overrides", paramLabel = "FILE", hidden = true)
+    private @Nullable Path overrides;
+
+    @Option(names = "--recipe", paramLabel = "R", hidden = true)
+    private @Nullable String recipe;
+
     @Spec
     private CommandSpec spec;
 
     @Override
     protected ExitCode run() {
+        refuse("--quantization-overrides", overrides);
+        refuse("--recipe", recipe);
+        Gates gates = gateOptions.gates(maxDrop);
         Map<String, long[]> shapes = new LinkedHashMap<>();
-        everywhere().shapes().forEach(shape -> shapes.put(shape.name(), shape.shape().dims()));
+        everywhere()
+                .shapes()
+                .forEach(shape -> shapes.put(shape.name(), shape.shape().dims()));
         QuantizeOptions.Samples calibration = samples.samples(terminal());
         QuantizeOptions options = new QuantizeOptions(
                 terminal().resolve(model),
@@ -94,13 +113,25 @@ final class QuantizeCommand extends NibbleCommand {
                 metric,
                 everywhere().threads(),
                 everywhere().seed(),
-                everywhere().maxMemory().map(size -> OptionalLong.of(size.bytes())).orElse(OptionalLong.empty()),
+                everywhere()
+                        .maxMemory()
+                        .map(size -> OptionalLong.of(size.bytes()))
+                        .orElse(OptionalLong.empty()),
                 everywhere().force(),
                 "nibble " + String.join(" ", spec.commandLine().getParseResult().originalArgs()),
                 Version.current().full());
         ResultDocument document = Quantize.run(options, progress());
         ResultOutput.print(this, document, terminal().resolve(out.path()));
-        return gates.check(document, terminal(), everywhere().quiet());
+        Double drop = document.metric() == null ? null : document.metric().drop();
+        return gate(gates.failures(drop, document.sqnrDb(), document.cosine()));
+    }
+
+    private static void refuse(String option, @Nullable Object value) {
+        if (value != null) {
+            throw new NibbleException(
+                    option + " is not supported yet",
+                    "leave it out; --algorithms, --weights-bitwidth and --act-bitwidth hold for the whole model");
+        }
     }
 
     private String target() {

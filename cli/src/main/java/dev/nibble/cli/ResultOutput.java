@@ -18,8 +18,7 @@ final class ResultOutput {
             case JSON -> terminal.out().println(ReportJson.write(document));
             case TABLE -> {
                 terminal.out()
-                        .println(TerminalReport.of(
-                                        document, new TerminalStyle(WIDTH, terminal.colorOut(), true), false)
+                        .println(TerminalReport.of(document, new TerminalStyle(WIDTH, terminal.colorOut(), true), false)
                                 .stripTrailing());
                 terminal.out().println();
                 terminal.out().println("report  " + folder.resolve("report.html"));

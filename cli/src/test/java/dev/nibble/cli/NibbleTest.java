@@ -13,15 +13,17 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class NibbleTest {
     @TempDir
     private Path directory;
 
-    @Test
-    void helpIsTheGoldenPage() throws IOException {
-        CommandLineRun run = run("config", "--help");
-        assertEquals(golden("config-help.txt"), run.out());
+    @ParameterizedTest
+    @ValueSource(strings = {"config", "evaluate", "inspect"})
+    void helpIsTheGoldenPage(String command) throws IOException {
+        CommandLineRun run = run(command, "--help");
+        assertEquals(golden(command + "-help.txt"), run.out());
         assertEquals(0, run.exitCode());
         assertEquals("", run.err());
     }

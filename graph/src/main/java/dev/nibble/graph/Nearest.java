@@ -10,7 +10,6 @@ public final class Nearest {
     private Nearest() {}
 
     /// The candidate closest to `word` in edit distance (insert, delete, replace, swap neighbours; case is ignored),
-
     /// if it is close enough to be worth suggesting: a third of the longer name's letters, one at least. Of equals, the
     /// first in alphabetical order.
     public static Optional<String> to(String word, Collection<String> candidates) {

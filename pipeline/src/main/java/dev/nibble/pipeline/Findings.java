@@ -34,16 +34,6 @@ final class Findings {
         return new Finding(finding.code().toUpperCase(Locale.ROOT), severity, finding.text(), fix);
     }
 
-    static Finding of(Problem problem) {
-        Finding.Severity severity =
-                switch (problem.severity()) {
-                    case NOTE -> Finding.Severity.NOTE;
-                    case WARNING -> Finding.Severity.WARNING;
-                    case ERROR -> Finding.Severity.ERROR;
-                };
-        return new Finding("G100", severity, problem.where() + ": " + problem.text(), problem.hint());
-    }
-
     /// `findings`, of each code the first few; how many more there are of it is said in a finding of its own.
     static List<Finding> grouped(List<dev.nibble.quant.place.Finding> findings) {
         Map<String, List<Finding>> byCode = new LinkedHashMap<>();
@@ -70,5 +60,18 @@ final class Findings {
 
     static Finding note(String code, String text, @Nullable String fix) {
         return new Finding(code, Finding.Severity.NOTE, text, fix);
+    }
+
+    static Finding error(String code, String text, String fix) {
+        return new Finding(code, Finding.Severity.ERROR, text, fix);
+    }
+
+    static Finding of(Problem problem) {
+        Finding.Severity severity = switch (problem.severity()) {
+            case ERROR -> Finding.Severity.ERROR;
+            case WARNING -> Finding.Severity.WARNING;
+            case NOTE -> Finding.Severity.NOTE;
+        };
+        return new Finding("G001", severity, problem.toString(), problem.hint());
     }
 }

@@ -8,13 +8,10 @@ import dev.nibble.graph.Model;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.ValueInfo;
 import dev.nibble.graph.ValueType;
-import dev.nibble.graph.check.ModelChecker;
-import dev.nibble.graph.check.NonFiniteWeights;
-import dev.nibble.graph.io.ModelReader;
 import dev.nibble.graph.pass.Passes;
 import dev.nibble.graph.pass.Simplify;
-import dev.nibble.graph.shape.BindShapes;
 import dev.nibble.graph.shape.ShapeInference;
+import dev.nibble.graph.summary.ModelSummary;
 import dev.nibble.report.Finding;
 import dev.nibble.report.ModelInfo;
 import dev.nibble.report.PassRecord;
@@ -22,7 +19,6 @@ import dev.nibble.report.Skipped;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -53,54 +49,19 @@ public record PreparedModel(
     public static PreparedModel read(
             Path file, String shown, Map<String, long[]> shapes, Executor executor, Progress progress) {
         try (Progress.Stage stage = progress.begin("preparing", -1)) {
-            List<Finding> findings = new ArrayList<>();
-            Model original = accepted(file, findings);
+            ModelFile read = ModelFile.toRun(file, shapes);
             stage.advance();
-            Model bound = original;
-            if (!shapes.isEmpty()) {
-                BindShapes.Bound binding = BindShapes.bind(original, shapes);
-                binding.said().forEach(said -> findings.add(Findings.note("G101", said, null)));
-                bound = binding.model();
-            }
-            Simplify.Result simplified = new Simplify(Passes.all(executor, NEWEST_OPSET)).apply(bound);
+            Simplify.Result simplified = new Simplify(Passes.all(executor, NEWEST_OPSET)).apply(read.model());
             stage.advance();
             Model model = ShapeInference.infer(simplified.model()).model();
             return new PreparedModel(
-                    info(file, original, shown),
-                    original,
+                    info(file, read.model(), shown),
+                    read.model(),
                     model,
                     simplified.passes().stream().map(PreparedModel::record).toList(),
                     simplified.renamed(),
-                    findings);
+                    read.findings());
         }
-    }
-
-    /// The model in `file`, once our own checks have passed it; what they found besides goes to `findings`.
-    static Model accepted(Path file, List<Finding> findings) {
-        ModelChecker.Checked checked;
-        try {
-            checked = ModelChecker.accept(ModelReader.read(file));
-        } catch (NibbleException e) {
-            throw e.getMessage().contains(file.toString())
-                    ? e
-                    : new NibbleException("'" + file + "': " + e.getMessage(), e.hint(), e);
-        }
-        Model model = checked.model();
-        checked.problems().forEach(problem -> findings.add(Findings.of(problem)));
-        for (NonFiniteWeights.Finding weight : NonFiniteWeights.find(model)) {
-            if (weight.problem().isError()) {
-                throw weight.problem().toException();
-            }
-            findings.add(Findings.of(weight.problem()));
-        }
-        List<String> stripped = ModelChecker.stripped(model);
-        if (!stripped.isEmpty()) {
-            throw new NibbleException(
-                    "'%s' has no data for %d of its weights, '%s' first"
-                            .formatted(file, stripped.size(), stripped.getFirst()),
-                    "this takes a model with its weights; inspect and estimate work without");
-        }
-        return model;
     }
 
     static PassRecord record(Simplify.Report report) {
@@ -114,15 +75,12 @@ public record PreparedModel(
 
     static ModelInfo info(Path file, Model model, String shown) {
         try {
-            long parameters = model.graph().initializers().stream()
-                    .mapToLong(tensor -> tensor.shape().elements())
-                    .sum();
             return new ModelInfo(
                     shown,
                     FileDigest.sha256(file),
                     Math.toIntExact(model.opset()),
                     Files.size(file),
-                    parameters,
+                    ModelSummary.of(model).parameters(),
                     null);
         } catch (IOException e) {
             throw new NibbleException(

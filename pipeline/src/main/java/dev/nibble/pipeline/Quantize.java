@@ -19,6 +19,7 @@ import dev.nibble.pipeline.output.StagedDirectory;
 import dev.nibble.quant.encodings.EncodingsVersion;
 import dev.nibble.quant.encodings.EncodingsWriter;
 import dev.nibble.quant.export.Boundary;
+import dev.nibble.quant.place.PlacementPlan;
 import dev.nibble.report.Badge;
 import dev.nibble.report.FileRecord;
 import dev.nibble.report.ReportJson;
@@ -80,8 +81,8 @@ public final class Quantize {
     }
 
     private ResultDocument into(StagedDirectory out) {
-        PreparedModel prepared = PreparedModel.read(
-                options.model(), options.shownModel(), options.shapes(), executor, progress);
+        PreparedModel prepared =
+                PreparedModel.read(options.model(), options.shownModel(), options.shapes(), executor, progress);
         List<InputSpec> inputs = PreparedModel.inputs(prepared.model());
         double loaded = seconds(start);
         Doctor doctor = new Doctor();
@@ -245,6 +246,17 @@ public final class Quantize {
         report.skipped(quantized.plan().skipped().stream()
                 .map(skipped -> new Skipped(skipped.node(), skipped.op(), skipped.reason()))
                 .toList());
+        List<PlacementPlan.Conversion> conversions = quantized.plan().conversions();
+        if (!conversions.isEmpty()) {
+            report.finding(Findings.note(
+                    "Q101",
+                    "%d operators read a value at another width than it has, '%s' first: it is converted on the way (%s)"
+                            .formatted(
+                                    conversions.size(),
+                                    conversions.getFirst().value(),
+                                    conversions.getFirst().reason()),
+                    null));
+        }
         report.option("data", options.data().shown());
         report.option("weights-bitwidth", options.precision().weightBits());
         report.option(

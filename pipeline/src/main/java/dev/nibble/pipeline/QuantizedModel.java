@@ -87,7 +87,7 @@ public record QuantizedModel(
         Ranges ranges = Ranges.search(plan, observed, calibrator.searches());
         Map<String, Ranges.Choice> choices = switch (calibrator) {
             case Calibrator.Single(var search) -> ranges.all(search.id());
-            case Calibrator.Auto auto -> ranges.best(plan, noise(plan, ranges, data, executor, options, progress));
+            case Calibrator.Auto auto -> ranges.best(plan, costs(plan, ranges, data, executor, options, progress));
         };
         Map<String, Encoding> encodings = new LinkedHashMap<>();
         choices.forEach((source, choice) -> encodings.put(source, choice.range().encoding()));
@@ -141,7 +141,7 @@ public record QuantizedModel(
         return Placement.plan(raised, rules, precision);
     }
 
-    private static Map<String, Map<String, Double>> noise(
+    private static Map<String, OutputErrors.Cost> costs(
             PlacementPlan plan,
             Ranges ranges,
             DataSet data,
@@ -161,7 +161,7 @@ public record QuantizedModel(
                 errors.add(inputs, candidates);
                 stage.advance();
             }
-            return errors.relativeNoise();
+            return errors.costs();
         }
     }
 }

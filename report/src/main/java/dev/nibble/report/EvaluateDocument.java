@@ -47,19 +47,32 @@ public record EvaluateDocument(
         evaluateSeconds = Values.finite(evaluateSeconds);
     }
 
-    /// One more metric; components as above.
+    /// One more figure; components as above.
     public record Entry(
             String metric,
             @Nullable Double value,
             long n,
             @Nullable Interval ci95,
             @Nullable Double reference,
-            @Nullable Double difference) {
+            @Nullable Double difference,
+            String optimization) {
         public Entry {
             Values.present("others[].metric", metric);
+            Values.present("others[].optimization", optimization);
             value = Values.finite(value);
             reference = Values.finite(reference);
             difference = Values.finite(difference);
+        }
+
+        /// With graph optimization off.
+        public Entry(
+                String metric,
+                @Nullable Double value,
+                long n,
+                @Nullable Interval ci95,
+                @Nullable Double reference,
+                @Nullable Double difference) {
+            this(metric, value, n, ci95, reference, difference, "off");
         }
     }
 }

@@ -28,9 +28,17 @@ public final class OrtExecutor implements Executor {
     /// Models with more bytes of weights are handed over as files, which ONNX Runtime maps.
     private static final long INLINE_LIMIT = 1_000_000_000L;
 
+    /// ONNX Runtime 1.29 crashes the process while it loads if the process's command line takes more (observed on
+    /// Linux: 4,090 bytes load, 4,100 do not).
+    private static final int LONGEST_COMMAND_LINE = 4095;
+
+    private static final Path COMMAND_LINE = Path.of("/proc/self/cmdline");
+
     private final OrtEnvironment environment;
 
+    /// @throws NibbleException where ONNX Runtime's native library cannot be loaded here
     public OrtExecutor() {
+        refuseLongCommandLine(COMMAND_LINE);
         try {
             // Every failure arrives as an exception; what ONNX Runtime logs beside it would be said twice.
             environment = OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL, "nibble");
@@ -40,6 +48,25 @@ public final class OrtExecutor implements Executor {
                     "ONNX Runtime's native library cannot be loaded: " + e.getMessage(),
                     "it runs on Linux and Windows (x64), Linux and macOS (arm64); check that the temporary folder may be written",
                     e);
+        }
+    }
+
+    /// @param commandLine where the system tells this process's command line; not there on other systems than Linux
+    static void refuseLongCommandLine(Path commandLine) {
+        if (!Files.isReadable(commandLine)) {
+            return;
+        }
+        try {
+            int length = Files.readAllBytes(commandLine).length;
+            if (length > LONGEST_COMMAND_LINE) {
+                throw new NibbleException(
+                        "this process's command line has %d bytes, and ONNX Runtime crashes from %d on"
+                                .formatted(length, LONGEST_COMMAND_LINE + 1),
+                        "give Java its class path in the environment variable CLASSPATH, or in an @file");
+            }
+        } catch (IOException e) {
+            throw new NibbleException(
+                    "'%s' cannot be read: %s".formatted(commandLine, e.getMessage()), "check that /proc is mounted", e);
         }
     }
 

@@ -2,9 +2,8 @@ package dev.nibble.run;
 
 /// How samples are spread over threads and runs.
 ///
-/// Each worker runs batches of its own and hands over their tensors itself, while they are still in its cache. On two
-/// cores that was faster than runs of two threads each followed by the observation, and than one thread that runs
-/// and another that observes, which leaves one of them idle most of the time.
+/// Each worker runs batches of its own and hands over their tensors itself, while they are still in its cache. No
+/// thread waits for another, and what one run leaves serial is hidden by the others.
 ///
 /// @param workers how many batches are under way at once
 /// @param threadsEach threads within one run

@@ -12,7 +12,6 @@ public interface Pass {
 
     /// Applies this pass wherever it fits.
     ///
-
     /// @return the model (the same instance where nothing changed), what was changed, and each near miss with its reason
     PassResult apply(Model model);
 }

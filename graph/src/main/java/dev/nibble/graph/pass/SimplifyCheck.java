@@ -22,7 +22,6 @@ public final class SimplifyCheck {
 
     /// How far two outputs may differ: `|a − b| ≤ atol + rtol · max |b|`, over the whole output.
     ///
-
     /// Folding a normalization moves a rounding from one place to another, which float32 shows as about 1e-6 a layer;
     /// a wrong rewrite is off by percents.
     public record Tolerance(double rtol, double atol) {
@@ -46,7 +45,6 @@ public final class SimplifyCheck {
 
     /// Compares on random inputs: floats from N(0, 1), whole numbers from {0, 1}, open dimensions 1.
     ///
-
     /// @throws NibbleException where one of the models does not run, or an input is not of a type that can be made up
     public static Verdict compare(Model before, Model after, Executor executor, long seed) {
         return compare(before, after, executor, inputs(before, new Random(seed)), Tolerance.DEFAULT);

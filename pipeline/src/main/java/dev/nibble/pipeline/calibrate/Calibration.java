@@ -27,7 +27,6 @@ public final class Calibration {
 
     /// Observes `values` while the float model runs over all of `data`.
     ///
-
     /// @param values graph inputs or intermediate values; only these are fetched, so that the executor's fused kernels
     ///     stay fused everywhere else
     /// @param threads threads in all

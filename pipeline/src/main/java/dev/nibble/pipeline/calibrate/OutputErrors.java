@@ -29,6 +29,7 @@ public final class OutputErrors implements AutoCloseable {
     private final Executor.Session whole;
     private final Executor.Session cut;
     private final Map<String, Map<String, SignalToNoise>> sums = new LinkedHashMap<>();
+    private final Map<String, Map<String, SignalToNoise>> own = new LinkedHashMap<>();
     private final Kernels kernels = Kernels.best();
 
     /// @param twin the float model
@@ -66,7 +67,15 @@ public final class OutputErrors implements AutoCloseable {
                         fed.put(name, tensor);
                     }
                 });
-                pieces.feeds().forEach((value, feed) -> fed.put(feed, fed(exact, value, encodings.get(value), arena)));
+                Map<String, SignalToNoise> inputNoise = own.computeIfAbsent(candidate, c -> new HashMap<>());
+                pieces.feeds().forEach((value, feed) -> {
+                    Tensor rounded = fed(exact, value, encodings.get(value), arena);
+                    Tensor before = exact.get(value);
+                    if (before != null) {
+                        inputNoise.merge(value, SignalToNoise.of(before, rounded), SignalToNoise::plus);
+                    }
+                    fed.put(feed, rounded);
+                });
                 Map<String, Tensor> seen = cut.run(fed);
                 Map<String, SignalToNoise> sum = sums.computeIfAbsent(candidate, c -> new HashMap<>());
                 for (String target : targets) {
@@ -99,12 +108,19 @@ public final class OutputErrors implements AutoCloseable {
                 tensor.type(), tensor.shape(), rounded.asSlice(0, tensor.data().byteSize()));
     }
 
-    /// For each value, the noise that each candidate puts into the outputs of its consumers, relative to their signal
-    /// and added up over them; lower is better. A value that reaches nothing measurable is absent.
-    public Map<String, Map<String, Double>> relativeNoise() {
-        Map<String, Map<String, Double>> result = new LinkedHashMap<>();
+    /// What the candidates for one value cost.
+    ///
+    /// @param output by candidate, the noise in the outputs of the value's consumers relative to their signal, added
+    ///     up over them
+    /// @param own by candidate, the noise in the value itself relative to its signal, on the same samples
+    public record Cost(Map<String, Double> output, Map<String, Double> own) {}
+
+    /// The costs by value. A value that reaches nothing measurable is absent.
+    public Map<String, Cost> costs() {
+        Map<String, Cost> result = new LinkedHashMap<>();
         pieces.reached().forEach((value, ends) -> {
-            Map<String, Double> costs = new LinkedHashMap<>();
+            Map<String, Double> output = new LinkedHashMap<>();
+            Map<String, Double> input = new LinkedHashMap<>();
             sums.forEach((candidate, sum) -> {
                 List<SignalToNoise> measured = new ArrayList<>();
                 ends.forEach(end -> {
@@ -113,16 +129,18 @@ public final class OutputErrors implements AutoCloseable {
                         measured.add(at);
                     }
                 });
-                if (!measured.isEmpty()) {
-                    costs.put(
+                SignalToNoise before = own.getOrDefault(candidate, Map.of()).get(value);
+                if (!measured.isEmpty() && before != null) {
+                    output.put(
                             candidate,
                             measured.stream()
                                     .mapToDouble(SignalToNoise::relativeNoise)
                                     .sum());
+                    input.put(candidate, before.relativeNoise());
                 }
             });
-            if (!costs.isEmpty()) {
-                result.put(value, costs);
+            if (!output.isEmpty()) {
+                result.put(value, new Cost(output, input));
             }
         });
         return result;

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /// The candidates for the range of each encoding, all of them from one histogram, and the choice among them.
 public final class Ranges {
@@ -97,8 +98,12 @@ public final class Ranges {
     /// For each encoding the search with the least noise at the consumers' outputs, summed over the values that share
     /// it. Where that cannot be measured, or searches tie, the least expected error of the tensor itself decides.
     ///
-    /// @param noise by value, by search; see [OutputErrors#relativeNoise]
-    public Map<String, Choice> best(PlacementPlan plan, Map<String, Map<String, Double>> noise) {
+    /// The samples on which outputs are compared are few, and rare large values may be missing from them; the histogram
+    /// has seen them all. So a candidate's cost is what its noise becomes on the way to the outputs (their noise over
+    /// the value's own, on the compared samples) times the noise that the histogram expects of it.
+    ///
+    /// @param costs by value; see [OutputErrors#costs]
+    public Map<String, Choice> best(PlacementPlan plan, Map<String, OutputErrors.Cost> costs) {
         Map<String, List<String>> sharing = new LinkedHashMap<>();
         plan.activations()
                 .forEach(q -> sharing.computeIfAbsent(q.source(), s -> new ArrayList<>())
@@ -109,10 +114,10 @@ public final class Ranges {
             double least = Double.POSITIVE_INFINITY;
             double leastError = Double.POSITIVE_INFINITY;
             for (Map.Entry<String, RangeChoice> entry : candidates.choices().entrySet()) {
-                double cost = sharing.getOrDefault(source, List.of(source)).stream()
-                        .mapToDouble(
-                                value -> noise.getOrDefault(value, Map.of()).getOrDefault(entry.getKey(), 0.0))
-                        .sum();
+                double cost = 0;
+                for (String value : sharing.getOrDefault(source, List.of(source))) {
+                    cost += expected(costs.get(value), entry.getKey(), entry.getValue());
+                }
                 double error = entry.getValue().error().mse();
                 if (best == null || cost < least || cost == least && error < leastError) {
                     best = entry.getKey();
@@ -125,5 +130,16 @@ public final class Ranges {
             }
         });
         return chosen;
+    }
+
+    private static double expected(OutputErrors.@Nullable Cost cost, String search, RangeChoice choice) {
+        if (cost == null || !cost.output().containsKey(search)) {
+            return 0;
+        }
+        double output = cost.output().getOrDefault(search, 0.0);
+        double own = cost.own().getOrDefault(search, 0.0);
+        double signal = choice.error().signal();
+        double expected = signal > 0 ? choice.error().mse() / signal : 0;
+        return own > 0 && expected > 0 ? output / own * expected : output;
     }
 }

@@ -45,8 +45,7 @@ public final class DemoData {
             Files.createDirectories(folder);
             for (int i = 0; i < lines.size(); i++) {
                 String name = String.format(Locale.ROOT, "line%03d.png", i);
-                ImageIO.write(
-                        lines.get(i).image(), "png", folder.resolve(name).toFile());
+                ImageIO.write(lines.get(i).image(), "png", folder.resolve(name).toFile());
                 labels.append(name).append(",\"").append(lines.get(i).text()).append("\"\n");
             }
             Files.writeString(folder.resolve("labels.csv"), labels);

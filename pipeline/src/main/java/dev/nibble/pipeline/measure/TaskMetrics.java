@@ -30,7 +30,6 @@ public final class TaskMetrics {
 
     /// Makes the metrics named `wanted`, the headline first; nothing where the samples have no labels.
     ///
-
     /// @param wanted one of [#NAMES]; `auto` takes words and characters for text labels, top-1 and top-5 for classes
     /// @throws NibbleException for another name, or where the labels or the alphabet do not suit the metric
     public static Supplier<List<TaskMetric>> choose(String wanted, Model model, DataSet data) {

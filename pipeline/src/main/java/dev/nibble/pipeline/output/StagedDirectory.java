@@ -33,7 +33,6 @@ public final class StagedDirectory implements AutoCloseable {
 
     /// Makes the hidden folder: inside `target` where that exists, else beside it.
     ///
-
     /// @param files the names of the files that will be written, to refuse those that exist now rather than at the end
     /// @param overwrite whether existing files may be replaced (`--force`)
     /// @throws NibbleException when one of `files` exists and may not be replaced, or the place cannot be written

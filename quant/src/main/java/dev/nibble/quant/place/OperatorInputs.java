@@ -8,7 +8,7 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 
 /// What the inputs of ONNX's operators are for: data, weights, or parameters that stay as they are.
-final class OperatorInputs {
+public final class OperatorInputs {
     private OperatorInputs() {}
 
     /// The inputs that carry data which a quantizer may stand before. Left out are sizes, bounds, axes and
@@ -79,10 +79,10 @@ final class OperatorInputs {
     }
 
     /// The axis of output channels of the weight, and of input channels behind it.
-    record WeightAxes(int channel, int block) {}
+    public record WeightAxes(int channel, int block) {}
 
     /// The axes of the weight of `node`, of rank `rank`; empty where it has no channels of its own.
-    static Optional<WeightAxes> axes(Node node, int rank) {
+    public static Optional<WeightAxes> axes(Node node, int rank) {
         return switch (node.opType()) {
             case "Conv" -> rank >= 3 ? Optional.of(new WeightAxes(0, 1)) : Optional.empty();
             case "ConvTranspose" -> rank >= 3 ? Optional.of(new WeightAxes(1, 0)) : Optional.empty();

@@ -77,16 +77,18 @@ public final class TerminalReport {
                 document.n(),
                 document.ci95(),
                 document.reference(),
-                document.difference());
-        evaluateRow(table, first, compared);
-        document.others().forEach(e -> evaluateRow(table, e, compared));
+                document.difference(),
+                document.optimization());
+        evaluateRow(table, first, compared, document.optimization());
+        document.others().forEach(e -> evaluateRow(table, e, compared, document.optimization()));
         out.table(table);
         out.line(document.model().path() + ", on " + document.on() + ", graph optimization " + document.optimization());
         return out.toString();
     }
 
-    private static void evaluateRow(TextTable table, EvaluateDocument.Entry e, boolean compared) {
-        String name = Figures.metricName(e.metric());
+    private static void evaluateRow(TextTable table, EvaluateDocument.Entry e, boolean compared, String optimization) {
+        String name = Figures.metricName(e.metric())
+                + (e.optimization().equals(optimization) ? "" : ", optimization " + e.optimization());
         String value = Figures.metricValue(e.metric(), e.value());
         boolean fraction = value.endsWith("%");
         if (!compared) {
@@ -107,9 +109,11 @@ public final class TerminalReport {
     /// The outcome of `compare`, worst tensor first.
     public static String of(CompareDocument document, TerminalStyle style, boolean all) {
         Text out = new Text(style);
+        // A collapse goes before anything else.
+        findings(out, severe(document.findings(), true));
         out.line("Output SQNR " + Figures.decibels(document.sqnrDb()) + ", cosine " + Figures.cosine(document.cosine())
                 + " over " + Figures.count(document.n(), "sample"));
-        findings(out, document.findings());
+        findings(out, severe(document.findings(), false));
         boolean htp = document.tensors().stream().anyMatch(t -> t.htpDb() != null || t.htpSteps() != null);
         TextTable table = htp
                 ? TextTable.of("tensor", "op", ">graph-wise", ">layer-wise", ">cosine", ">HTP", ">steps")
@@ -161,7 +165,9 @@ public final class TerminalReport {
     }
 
     private static void weights(Text out, List<InspectDocument.Weight> weights, boolean all) {
+        // The weight with most forms first: it has them in order.
         List<String> forms = weights.stream()
+                .sorted(Comparator.comparingInt(w -> -w.errors().size()))
                 .flatMap(w -> w.errors().stream())
                 .map(TerminalReport::form)
                 .distinct()
@@ -178,7 +184,7 @@ public final class TerminalReport {
                 .toList();
         for (InspectDocument.Weight weight : top(sorted, all)) {
             Map<String, String> cells = weight.errors().stream()
-                    .collect(Collectors.toMap(TerminalReport::form, e -> Figures.decibels(e.sqnrDb()), (a, b) -> a));
+                    .collect(Collectors.toMap(TerminalReport::form, TerminalReport::bareDecibels, (a, b) -> a));
             String[] row = new String[titles.length];
             row[0] = weight.name();
             row[1] = weight.shape().stream().map(String::valueOf).collect(Collectors.joining("×"));
@@ -187,7 +193,11 @@ public final class TerminalReport {
             }
             table.row(row);
         }
-        out.section("Weights: SQNR by width and granularity", weights.size(), table, all);
+        out.section("Weights: SQNR in dB by width and granularity", weights.size(), table, all);
+    }
+
+    private static String bareDecibels(InspectDocument.WeightError e) {
+        return Figures.decibels(e.sqnrDb()).replace(" dB", "");
     }
 
     private static String form(InspectDocument.WeightError e) {
@@ -216,7 +226,17 @@ public final class TerminalReport {
             out.line("Largest difference between both files' outputs: " + Figures.number(document.maxDifference()));
         }
         findings(out, document.findings());
+        List<String> idle = document.passes().stream()
+                .filter(pass -> pass.changes().isEmpty() && pass.skipped().isEmpty())
+                .map(PassRecord::name)
+                .toList();
+        if (!idle.isEmpty()) {
+            out.line("Nothing to do for " + String.join(", ", idle));
+        }
         for (PassRecord pass : document.passes()) {
+            if (idle.contains(pass.name())) {
+                continue;
+            }
             out.heading(
                     pass.name(),
                     Figures.count(pass.changes().size(), "change")
@@ -295,6 +315,12 @@ public final class TerminalReport {
             t.calibrator() == null ? "" : t.calibrator(),
             Figures.decibels(t.sqnrDb())
         };
+    }
+
+    private static List<Finding> severe(List<Finding> findings, boolean severe) {
+        return findings.stream()
+                .filter(finding -> (finding.severity() == Finding.Severity.ERROR) == severe)
+                .toList();
     }
 
     private static void findings(Text out, List<Finding> findings) {

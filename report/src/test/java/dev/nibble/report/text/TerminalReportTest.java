@@ -196,10 +196,10 @@ class TerminalReportTest {
                   Conv      5
                   Relu      2
 
-                Weights: SQNR by width and granularity
+                Weights: SQNR in dB by width and granularity
                   weight  shape  W4 channel
-                  bad       8×3      9.0 dB
-                  good      8×3     22.0 dB
+                  bad       8×3         9.0
+                  good      8×3        22.0
                 """, TerminalReport.of(document, TerminalStyle.PLAIN, false));
     }
 
