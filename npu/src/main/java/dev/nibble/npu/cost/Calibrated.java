@@ -17,6 +17,9 @@ public final class Calibrated implements CostModel {
     /// How much of the lesser of compute and memory shows; see the class.
     static final double OVERLAP = 1.0;
 
+    /// A pixel is normalized in two passes, a subtraction and a division, each over 32 channels; a quantized
+    /// normalization per channel takes one pass of the same kind.
+    private static final double PIXEL_ELEMENTS = 64;
     private static final double BYTES_PER_US = 1e3;
     private static final double OPERATIONS_PER_US = 1e6;
     private static final Map<VectorKind, Parameter> RATES = Map.of(
@@ -41,7 +44,8 @@ public final class Calibrated implements CostModel {
         }
         double width = precision.activationBytes();
         double matrix = 2 * work.paddedMacs() / (machine.get(precision.matrixRate()) * OPERATIONS_PER_US);
-        double vector = work.normalizedPixels() * machine.get(PIXEL_NS) / 1e3;
+        double pixels = work.normalizedPixels() + (precision.floating() ? 0 : work.perChannel() / PIXEL_ELEMENTS);
+        double vector = pixels * machine.get(PIXEL_NS) / 1e3;
         for (Map.Entry<VectorKind, Double> entry : work.vector().entrySet()) {
             Parameter rate = RATES.get(entry.getKey());
             if (rate != null) {

@@ -11,6 +11,7 @@ public enum Parameter {
     LAYER_US("layer_us", "µs", "each layer of 8-bit activations: scheduling, filling and draining", 0.65, 0.5, 0.1, Kind.TIME),
     LAYER_WIDE("layer_wide", "×", "layer_us and barrier_us with 16-bit or float activations", 1, 0.5, 0.05, Kind.RATIO),
     BARRIER_US("barrier_us", "µs", "each reduction over a whole picture, which breaks depth-first tiling", 3, 0.7, 0.1, Kind.TIME),
+    INT4_TOPS("int4_tops", "TOPS", "matrix unit, 4-bit weights and 8-bit activations: in no measurement", 50, 0.3, 0.2, Kind.RATE),
     INT8_TOPS("int8_tops", "TOPS", "matrix unit, 8-bit activations", 50, 0.3, 0.2, Kind.RATE),
     INT16_TOPS("int16_tops", "TOPS", "matrix unit, 16-bit activations", 24, 0.3, 0.2, Kind.RATE),
     FLOAT16_TFLOPS("float16_tflops", "TFLOPS", "matrix unit, FP16", 12.8, 0.3, 0.3, Kind.RATE),

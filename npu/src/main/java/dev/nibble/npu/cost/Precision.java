@@ -47,7 +47,10 @@ public enum Precision {
 
     /// The matrix unit's rate at this precision.
     public Parameter matrixRate() {
-        return floating ? Parameter.FLOAT16_TFLOPS : activationBits > 8 ? Parameter.INT16_TOPS : Parameter.INT8_TOPS;
+        if (floating) {
+            return Parameter.FLOAT16_TFLOPS;
+        }
+        return activationBits > 8 ? Parameter.INT16_TOPS : weightBits < 8 ? Parameter.INT4_TOPS : Parameter.INT8_TOPS;
     }
 
     public String label() {

@@ -23,17 +23,23 @@ public final class FuseLayers {
 
     /// @param matches what was joined, in running order, rule by rule
     /// @param nearMisses patterns that all but fit
-    public record Result(Flow flow, List<Match> matches, List<NearMiss> nearMisses) {
+    /// @param stages one for each rule that was run
+    public record Result(Flow flow, List<Match> matches, List<NearMiss> nearMisses, List<Stage> stages) {
         public Result {
             matches = List.copyOf(matches);
             nearMisses = List.copyOf(nearMisses);
+            stages = List.copyOf(stages);
         }
     }
 
+    /// The flow once a rule has run.
+    public record Stage(FusionRule rule, Flow after) {}
+
+    /// @param stage the index of the rule
     /// @param layer the name of the layer that came of it
     /// @param nodes the nodes' labels
     /// @param intermediates the values that no longer leave the core
-    public record Match(FusionRule rule, String layer, List<String> nodes, List<String> intermediates) {
+    public record Match(FusionRule rule, int stage, String layer, List<String> nodes, List<String> intermediates) {
         public Match {
             nodes = List.copyOf(nodes);
             intermediates = List.copyOf(intermediates);
@@ -46,25 +52,29 @@ public final class FuseLayers {
     public static Result apply(Flow flow, List<FusionRule> rules) {
         List<Match> matches = new ArrayList<>();
         List<NearMiss> misses = new ArrayList<>();
+        List<Stage> stages = new ArrayList<>();
         Flow at = flow;
         for (FusionRule rule : rules) {
-            at = new OneRule(at, rule, matches, misses).apply();
+            at = new OneRule(at, rule, stages.size(), matches, misses).apply();
+            stages.add(new Stage(rule, at));
         }
-        return new Result(at, matches, misses);
+        return new Result(at, matches, misses, stages);
     }
 
     /// A run of one rule over the whole flow.
     private static final class OneRule {
         private final Flow flow;
         private final FusionRule rule;
+        private final int stage;
         private final List<Match> matches;
         private final List<NearMiss> misses;
         private final Map<Layer, Integer> order = new IdentityHashMap<>();
         private final Set<Layer> used = Collections.newSetFromMap(new IdentityHashMap<>());
 
-        OneRule(Flow flow, FusionRule rule, List<Match> matches, List<NearMiss> misses) {
+        OneRule(Flow flow, FusionRule rule, int stage, List<Match> matches, List<NearMiss> misses) {
             this.flow = flow;
             this.rule = rule;
+            this.stage = stage;
             this.matches = matches;
             this.misses = misses;
             for (int i = 0; i < flow.layers().size(); i++) {
@@ -123,7 +133,7 @@ public final class FuseLayers {
             List<String> names = new ArrayList<>(found.keySet());
             for (int i = 0; i < names.size() - 1; i++) {
                 Layer layer = found.get(names.get(i));
-                Optional<String> escape = escape(layer, found);
+                Optional<String> escape = layer == null ? Optional.empty() : escape(layer, found);
                 if (escape.isEmpty()) {
                     continue;
                 }
@@ -243,7 +253,7 @@ public final class FuseLayers {
             intermediates.removeAll(end.outputs());
             Collections.sort(intermediates);
             matches.add(new Match(
-                    rule, joined.name(), nodes.stream().map(Node::label).toList(), intermediates));
+                    rule, stage, joined.name(), nodes.stream().map(Node::label).toList(), intermediates));
         }
     }
 }

@@ -56,6 +56,7 @@ public final class CountWork {
         private long macs;
         private double matrix;
         private double pixels;
+        private double perChannel;
         private int barriers;
 
         OneLayer(Layer layer) {
@@ -101,7 +102,7 @@ public final class CountWork {
                     && withoutRule.isEmpty();
             return new Work(
                     macs, matrix, vector, free ? 0 : weights, free ? 0 : adjacent, free ? 0 : skipped, written,
-                    entering, leaving, pixels, barriers, free, List.copyOf(withoutRule));
+                    entering, leaving, pixels, perChannel, barriers, free, List.copyOf(withoutRule));
         }
 
         private VectorKind kind(String type) {
@@ -224,6 +225,9 @@ public final class CountWork {
             if (joined && type.equals("Relu")) {
                 add(VectorKind.ELEMENTWISE, elements * 0.5);
                 return;
+            }
+            if (type.equals("BatchNormalization")) {
+                perChannel += elements;
             }
             VectorKind kind = kind(type);
             if (kind == VectorKind.MOVEMENT && out.integer()) {

@@ -16,6 +16,7 @@ import java.util.Map;
 /// @param entering elements of the model's inputs that are read here
 /// @param leaving elements of the model's outputs that are written here
 /// @param normalizedPixels pixels of a picture of three channels, each with its own constant, that are normalized
+/// @param perChannel elements of a normalization with constants for each channel that no convolution takes in
 /// @param barriers reductions over a whole picture, before which nothing of the next layer can start
 /// @param free whether nothing runs on the device
 /// @param withoutRule operators estimated by their bytes alone
@@ -30,6 +31,7 @@ public record Work(
         double entering,
         double leaving,
         double normalizedPixels,
+        double perChannel,
         int barriers,
         boolean free,
         List<String> withoutRule) {
