@@ -53,6 +53,11 @@ public record Machines(Machine machine, Status status, String source, SortedMap<
                                 "docs/latency-model.md lists the parameters"));
             }
         });
+        // No measurement has 4-bit weights: assumed to be no faster than 8-bit ones.
+        Double int8 = parameters.get(Parameter.INT8_TOPS);
+        if (int8 != null) {
+            parameters.putIfAbsent(Parameter.INT4_TOPS, int8);
+        }
         double peak = target.rates().containsKey("dram_peak_gbs")
                 ? target.rates().get("dram_peak_gbs").value()
                 : 0;
@@ -66,11 +71,12 @@ public record Machines(Machine machine, Status status, String source, SortedMap<
                 + (precision.floating() ? "_float" : precision.activationBits() > 8 ? "_int16" : "_int8");
     }
 
-    /// The interval for models of `kind`; half to double where nothing alike was measured.
+    /// The interval for models of `kind`, which holds the prediction itself; half to double where nothing alike was
+    /// measured.
     public Interval interval(String kind) {
         return new Interval(
-                extras.getOrDefault("interval_" + kind + "_low", 0.5),
-                extras.getOrDefault("interval_" + kind + "_high", 2.0));
+                Math.min(1, extras.getOrDefault("interval_" + kind + "_low", 0.5)),
+                Math.max(1, extras.getOrDefault("interval_" + kind + "_high", 2.0)));
     }
 
     /// What `runtime` adds to a run, in microseconds; nothing where it is not known.

@@ -34,7 +34,9 @@ final class TargetText {
                 .append(quoted(source))
                 .append('\n');
         for (Parameter parameter : Parameter.values()) {
-            text.append(line(parameter.key(), machine.get(parameter)));
+            if (parameter != Parameter.INT4_TOPS) {
+                text.append(line(parameter.key(), machine.get(parameter)));
+            }
         }
         extras.forEach((key, value) -> text.append(line(key, value)));
         return text.toString();

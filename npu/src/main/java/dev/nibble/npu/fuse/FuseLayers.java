@@ -61,6 +61,9 @@ public final class FuseLayers {
         return new Result(at, matches, misses, stages);
     }
 
+    /// A near miss, and the layer at which its pattern ends.
+    private record Pending(NearMiss miss, Layer end) {}
+
     /// A run of one rule over the whole flow.
     private static final class OneRule {
         private final Flow flow;
@@ -68,6 +71,7 @@ public final class FuseLayers {
         private final int stage;
         private final List<Match> matches;
         private final List<NearMiss> misses;
+        private final List<Pending> pending = new ArrayList<>();
         private final Map<Layer, Integer> order = new IdentityHashMap<>();
         private final Set<Layer> used = Collections.newSetFromMap(new IdentityHashMap<>());
 
@@ -89,6 +93,8 @@ public final class FuseLayers {
                     match(anchor).ifPresent(found -> join(found, last));
                 }
             }
+            // Where the end of the pattern found another partner, nothing was missed.
+            pending.stream().filter(p -> !used.contains(p.end())).forEach(p -> misses.add(p.miss()));
             if (last.isEmpty()) {
                 return flow;
             }
@@ -137,8 +143,9 @@ public final class FuseLayers {
                 if (escape.isEmpty()) {
                     continue;
                 }
-                misses.add(new NearMiss(
-                        rule.name(), found.firstEntry().getValue().name(), escape.get()));
+                pending.add(new Pending(
+                        new NearMiss(rule.name(), found.firstEntry().getValue().name(), escape.get()),
+                        found.lastEntry().getValue()));
                 Set<String> kept = new LinkedHashSet<>(names.subList(0, i + 1));
                 boolean whole = rule.steps().stream().allMatch(s -> s.optional() || kept.contains(s.name()));
                 if (!whole || kept.size() < 2) {
