@@ -14,11 +14,13 @@ final class EncodingsWidths {
         Map<String, Integer> bits = new TreeMap<>();
         EncodingsReader.read(file)
                 .all()
-                .forEach((name, entry) -> bits.put(name, switch (entry) {
-                    case EncodingEntry.Affine affine -> affine.bits();
-                    case EncodingEntry.LowPowerBlocks blocks -> blocks.compressedBits();
-                    case EncodingEntry.FloatingPoint floating -> 0;
-                }));
+                .forEach((name, entry) -> bits.put(
+                        name,
+                        switch (entry) {
+                            case EncodingEntry.Affine affine -> affine.bits();
+                            case EncodingEntry.LowPowerBlocks blocks -> blocks.compressedBits();
+                            case EncodingEntry.FloatingPoint floating -> 0;
+                        }));
         return bits;
     }
 }

@@ -24,7 +24,10 @@ final class EstimateCommand extends NibbleCommand {
     private static final int LISTED = 20;
     private static final int BAR = 20;
 
-    @Parameters(paramLabel = "MODEL", arity = "1..*", description = "The models: .onnx files, float or with quantizers.")
+    @Parameters(
+            paramLabel = "MODEL",
+            arity = "1..*",
+            description = "The models: .onnx files, float or with quantizers.")
     private List<Path> models;
 
     @Mixin
@@ -61,8 +64,11 @@ final class EstimateCommand extends NibbleCommand {
     record Layer(
             String name,
             String op,
+
             @com.fasterxml.jackson.annotation.JsonInclude(com.fasterxml.jackson.annotation.JsonInclude.Include.NON_NULL)
-            @Nullable String fusedInto,
+            @Nullable
+            String fusedInto,
+
             String precision,
             long macs,
             double bytes,
@@ -72,8 +78,16 @@ final class EstimateCommand extends NibbleCommand {
             double utilization) {
         static Layer of(LayerEstimate l) {
             return new Layer(
-                    l.name(), l.op(), l.fusedInto(), l.precision(), l.macs(), l.bytes(), l.micros(), l.share(),
-                    l.bottleneck().name().toLowerCase(Locale.ROOT), l.utilization());
+                    l.name(),
+                    l.op(),
+                    l.fusedInto(),
+                    l.precision(),
+                    l.macs(),
+                    l.bytes(),
+                    l.micros(),
+                    l.share(),
+                    l.bottleneck().name().toLowerCase(Locale.ROOT),
+                    l.utilization());
         }
     }
 
@@ -104,10 +118,26 @@ final class EstimateCommand extends NibbleCommand {
 
     static Entry entry(Estimate e) {
         return new Entry(
-                e.path(), e.target(), "estimated", e.precision(), e.runtime(), e.model(), e.totalMicros(),
-                e.lowMicros(), e.highMicros(), e.basis(), e.runMicros(), e.gops(), e.megabytes(),
-                e.ridgeOperationsPerByte(), e.bottlenecks(),
-                e.layers().stream().map(Layer::of).toList(), e.fusions(), e.nearMisses(), e.memory(), e.findings(),
+                e.path(),
+                e.target(),
+                "estimated",
+                e.precision(),
+                e.runtime(),
+                e.model(),
+                e.totalMicros(),
+                e.lowMicros(),
+                e.highMicros(),
+                e.basis(),
+                e.runMicros(),
+                e.gops(),
+                e.megabytes(),
+                e.ridgeOperationsPerByte(),
+                e.bottlenecks(),
+                e.layers().stream().map(Layer::of).toList(),
+                e.fusions(),
+                e.nearMisses(),
+                e.memory(),
+                e.findings(),
                 e.said());
     }
 
@@ -116,14 +146,24 @@ final class EstimateCommand extends NibbleCommand {
         if (estimates.size() > 1) {
             TextTable table = TextTable.of("model", "target", "precision", ">estimated, ms", ">from", ">to", ">GOP");
             estimates.forEach(e -> table.row(
-                    e.path(), e.target(), e.precision(), ms(e.totalMicros()), ms(e.lowMicros()), ms(e.highMicros()),
+                    e.path(),
+                    e.target(),
+                    e.precision(),
+                    ms(e.totalMicros()),
+                    ms(e.lowMicros()),
+                    ms(e.highMicros()),
                     number("%.2f", e.gops())));
             return text.append(table.render(style())).toString();
         }
         Estimate e = estimates.getFirst();
         text.append("%s on %s, %s, %s: estimated %s ms, likely %s to %s ms%n"
                 .formatted(
-                        e.path(), e.target(), e.precision(), e.runtime(), ms(e.totalMicros()), ms(e.lowMicros()),
+                        e.path(),
+                        e.target(),
+                        e.precision(),
+                        e.runtime(),
+                        ms(e.totalMicros()),
+                        ms(e.lowMicros()),
                         ms(e.highMicros())));
         text.append("interval: ").append(e.basis()).append('\n');
         text.append(number("%.2f GOP, ", e.gops()))
@@ -136,18 +176,18 @@ final class EstimateCommand extends NibbleCommand {
                 .toList();
         text.append(String.join(", ", counts)).append("\n\n");
         text.append(layers(e)).append('\n');
-        e.findings().forEach(f -> text.append("- ")
-                .append(f.text())
-                .append("\n  ")
-                .append(f.fix())
-                .append('\n'));
+        e.findings()
+                .forEach(f -> text.append("- ")
+                        .append(f.text())
+                        .append("\n  ")
+                        .append(f.fix())
+                        .append('\n'));
         e.said().forEach(s -> text.append("- ").append(s).append('\n'));
         return text.toString();
     }
 
     private String layers(Estimate e) {
-        TextTable table =
-                TextTable.of("layer", "op", ">GOP", ">MB", ">µs", ">share", "", "waits for", ">utilization");
+        TextTable table = TextTable.of("layer", "op", ">GOP", ">MB", ">µs", ">share", "", "waits for", ">utilization");
         List<LayerEstimate> top = e.layers().stream()
                 .filter(l -> l.fusedInto() == null && l.micros() > 0)
                 .sorted(Comparator.comparingDouble(LayerEstimate::micros).reversed())

@@ -112,7 +112,11 @@ final class FitCommand extends NibbleCommand {
         TextTable summary = TextTable.of("error, %", ">rows", ">mean", ">median", ">Spearman");
         document.crossValidation()
                 .forEach(e -> summary.row(
-                        e.label(), "" + e.rows(), one(e.meanPercent()), one(e.medianPercent()), "%.3f".formatted(e.spearman())));
+                        e.label(),
+                        "" + e.rows(),
+                        one(e.meanPercent()),
+                        one(e.medianPercent()),
+                        "%.3f".formatted(e.spearman())));
         text.append('\n').append(summary.render(style())).append('\n');
         Errors last = document.crossValidation().getLast();
         TextTable groups = TextTable.of(last.label(), ">rows", ">mean error, %");

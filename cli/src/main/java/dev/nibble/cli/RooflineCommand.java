@@ -60,9 +60,14 @@ final class RooflineCommand extends NibbleCommand {
         } else if (model != null) {
             Path file = terminal().resolve(model);
             estimate = speed.estimate(
-                    estimator, file, model.toString(), everywhere().shapesByName(), terminal().workingDirectory());
+                    estimator,
+                    file,
+                    model.toString(),
+                    everywhere().shapesByName(),
+                    terminal().workingDirectory());
             for (String precision : COMPARED) {
-                Estimate other = speed.estimateAt(estimator, file, precision, everywhere().shapesByName());
+                Estimate other = speed.estimateAt(
+                        estimator, file, precision, everywhere().shapesByName());
                 compared.add(new RooflinePage.Compared(
                         precision, other.totalMicros(), other.lowMicros(), other.highMicros()));
             }
@@ -114,12 +119,13 @@ final class RooflineCommand extends NibbleCommand {
                     l.bottleneck().name().toLowerCase(Locale.ROOT),
                     l.tile() == null
                             ? ""
-                            : l.tile().height() + "×" + l.tile().width() + "×" + l.tile().channels()
-                                    + (l.tile().fits() ? "" : " (too large)"),
+                            : l.tile().height() + "×" + l.tile().width() + "×"
+                                    + l.tile().channels() + (l.tile().fits() ? "" : " (too large)"),
                     l.spilledBytes() > 0 ? number("%.2f", l.spilledBytes() / 1e6) : "");
         }
         return "%s on %s, %s: estimated %.3f ms, ridge at %.0f operations a byte%n%n"
-                        .formatted(e.path(), e.target(), e.precision(), e.totalMicros() / 1e3, e.ridgeOperationsPerByte())
+                        .formatted(
+                                e.path(), e.target(), e.precision(), e.totalMicros() / 1e3, e.ridgeOperationsPerByte())
                 + table.render(style());
     }
 

@@ -118,8 +118,9 @@ final class SpeedOptions {
             case "int16" -> Parameter.INT16_TOPS;
             case "fp16", "float16" -> Parameter.FLOAT16_TFLOPS;
             case "int4" -> Parameter.INT4_TOPS;
-            default -> throw new NibbleException(
-                    "there is no peak of type '" + type + "'", "use int4, int8, int16 or fp16: --peak int8=36");
+            default ->
+                throw new NibbleException(
+                        "there is no peak of type '" + type + "'", "use int4, int8, int16 or fp16: --peak int8=36");
         };
     }
 
@@ -128,9 +129,10 @@ final class SpeedOptions {
             case CALIBRATED -> new Calibrated();
             case SIMPLE -> new Simple();
             case ROOFLINE -> new Roofline();
-            case COMPILER -> throw new NibbleException(
-                    "the compiler's own estimate needs Qualcomm's libraries, which are not connected here yet",
-                    "use --model calibrated");
+            case COMPILER ->
+                throw new NibbleException(
+                        "the compiler's own estimate needs Qualcomm's libraries, which are not connected here yet",
+                        "use --model calibrated");
         };
     }
 
@@ -141,10 +143,12 @@ final class SpeedOptions {
                 && read.graph().nodes().stream()
                         .flatMap(n -> n.outputs().stream())
                         .allMatch(o -> o.isEmpty() || read.graph().shape(o).isPresent())
-                && read.graph().feeds().stream().allMatch(f -> read.graph().shape(f.name()).isPresent());
+                && read.graph().feeds().stream()
+                        .allMatch(f -> read.graph().shape(f.name()).isPresent());
         return known
                 ? read
-                : ShapeInference.infer(BindShapes.bind(read, shapes).requireStatic()).model();
+                : ShapeInference.infer(BindShapes.bind(read, shapes).requireStatic())
+                        .model();
     }
 
     /// The precision of each layer of `model`.
@@ -158,7 +162,8 @@ final class SpeedOptions {
         }
         Map<String, Integer> bits = bits(base);
         Set<String> names = onnx.graph().names();
-        List<String> strange = bits.keySet().stream().filter(n -> !names.contains(n)).toList();
+        List<String> strange =
+                bits.keySet().stream().filter(n -> !names.contains(n)).toList();
         if (strange.size() > bits.size() / 2) {
             throw new NibbleException(
                     "'%s' is for another model: %d of its %d tensors are not in this one, such as '%s'"

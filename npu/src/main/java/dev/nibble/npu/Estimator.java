@@ -2,7 +2,6 @@ package dev.nibble.npu;
 
 import dev.nibble.graph.Model;
 import dev.nibble.graph.Node;
-import dev.nibble.graph.NibbleException;
 import dev.nibble.npu.Estimate.FusionGain;
 import dev.nibble.npu.Estimate.LayerEstimate;
 import dev.nibble.npu.cost.Calibrated;
@@ -39,8 +38,7 @@ import org.jspecify.annotations.Nullable;
 /// @param calibration what the target's file says beside
 /// @param compression what bandwidth compression (DLBC) leaves of activations that spill; 1 without it. Assumed, not
 ///     measured
-public record Estimator(
-        Machine machine, Machines calibration, CostModel model, String runtime, double compression) {
+public record Estimator(Machine machine, Machines calibration, CostModel model, String runtime, double compression) {
 
     /// @param path what the result calls the model
     /// @throws NibbleException where shapes are not known, or there is nothing to estimate
@@ -78,7 +76,8 @@ public record Estimator(
         double runMicros = total - sum.total();
         List<String> said = new ArrayList<>();
         if (calibration.runtimeMicros(runtime).isEmpty()) {
-            said.add("what runtime '" + runtime + "' adds on " + machine.name() + " was not measured: taken for nothing");
+            said.add("what runtime '" + runtime + "' adds on " + machine.name()
+                    + " was not measured: taken for nothing");
         }
         if (compression < 1) {
             said.add("bandwidth compression is assumed to leave %.0f %% of what spills; that is not measured"
@@ -122,8 +121,13 @@ public record Estimator(
         double saved = (1 - compression) * time.spilledBytes();
         double micros = saved / (machine.get(Parameter.MEMORY_GBS) * 1e3);
         return new LayerTime(
-                time.matrix(), time.vector(), time.memory() - micros, time.overhead(), time.total() - micros,
-                time.bytes() - saved, time.spilledBytes() - saved);
+                time.matrix(),
+                time.vector(),
+                time.memory() - micros,
+                time.overhead(),
+                time.total() - micros,
+                time.bytes() - saved,
+                time.spilledBytes() - saved);
     }
 
     private static LayerTime plus(LayerTime a, LayerTime b) {
@@ -166,9 +170,7 @@ public record Estimator(
             LayerTime time = times.get(i);
             Precision precision = widths.get(i);
             double bytes = bytes(work, precision);
-            Tile tile = work.free()
-                    ? null
-                    : Tile.of(flow, layer, work, precision, machine.vtcmMb() * 1e6, compression);
+            Tile tile = work.free() ? null : Tile.of(flow, layer, work, precision, machine.vtcmMb() * 1e6, compression);
             double peak = machine.get(precision.matrixRate()) * 1e6;
             double utilization = time.total() <= 0
                     ? 0
@@ -177,8 +179,16 @@ public record Estimator(
             for (Node node : layer.nodes()) {
                 if (layer.nodes().size() > 1 && !node.label().equals(layer.name())) {
                     layers.add(row(
-                            node.label(), node.opType(), layer.name(), precision, null, 0,
-                            new LayerTime(0, 0, 0, 0, 0, 0, 0), total, 0, null));
+                            node.label(),
+                            node.opType(),
+                            layer.name(),
+                            precision,
+                            null,
+                            0,
+                            new LayerTime(0, 0, 0, 0, 0, 0, 0),
+                            total,
+                            0,
+                            null));
                 }
             }
         }
@@ -243,7 +253,9 @@ public record Estimator(
                 LayerTime whole = wholes.getOrDefault(match.layer(), new LayerTime(0, 0, 0, 0, 0, 0, 0));
                 double traffic = 0;
                 for (String value : match.intermediates()) {
-                    traffic += 2 * read.value(value).padded(32) * precisions.otherwise().activationBytes();
+                    traffic += 2
+                            * read.value(value).padded(32)
+                            * precisions.otherwise().activationBytes();
                 }
                 gains.add(new FusionGain(
                         match.rule().name(),

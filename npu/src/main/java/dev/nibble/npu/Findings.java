@@ -59,7 +59,9 @@ final class Findings {
         for (int i = 0; i < works.size(); i++) {
             double ns = estimator.machine().get(Parameter.PIXEL_NS);
             pixels += works.get(i).normalizedPixels() * ns / 1e3;
-            perChannel += widths.get(i).floating() ? 0 : times.get(i).vector() * Math.signum(works.get(i).perChannel());
+            perChannel += widths.get(i).floating()
+                    ? 0
+                    : times.get(i).vector() * Math.signum(works.get(i).perChannel());
             spill += times.get(i).spilledBytes();
         }
         cost(

@@ -50,9 +50,10 @@ public record TargetsDocument(List<Row> targets) {
     private static Row row(Target target) {
         Map<String, Fact<Double>> rates = new TreeMap<>();
         target.rates().forEach((name, rate) -> rates.put(name, Fact.of(rate)));
-        target.calibration().ifPresent(calibration -> calibrated(target)
-                .forEach((name, value) -> rates.put(
-                        name, Fact.of(new Sourced<>(value, calibration.status(), calibration.source())))));
+        target.calibration()
+                .ifPresent(calibration -> calibrated(target)
+                        .forEach((name, value) -> rates.put(
+                                name, Fact.of(new Sourced<>(value, calibration.status(), calibration.source())))));
         Sourced<HtpArch> arch = target.arch();
         return new Row(
                 target.name(),

@@ -87,9 +87,8 @@ public final class Targets {
                     "%s is not TOML: %s".formatted(document, e.getOriginalMessage()), "correct the file", e);
         }
         Json root = Json.of(node, document);
-        List<String> keys =
-                new ArrayList<>(List.of(
-                "name", "marketing", "aliases", "arch", "soc_id", "vtcm_mb", "float16", "calibration"));
+        List<String> keys = new ArrayList<>(
+                List.of("name", "marketing", "aliases", "arch", "soc_id", "vtcm_mb", "float16", "calibration"));
         keys.addAll(RATES);
         root.allow(keys.toArray(String[]::new));
         SortedMap<String, Sourced<Double>> rates = new TreeMap<>();

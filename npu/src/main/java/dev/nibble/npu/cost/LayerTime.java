@@ -10,13 +10,7 @@ package dev.nibble.npu.cost;
 /// @param bytes moved to and from DRAM
 /// @param spilledBytes the activations among them
 public record LayerTime(
-        double matrix,
-        double vector,
-        double memory,
-        double overhead,
-        double total,
-        double bytes,
-        double spilledBytes) {
+        double matrix, double vector, double memory, double overhead, double total, double bytes, double spilledBytes) {
     /// What a layer waits for.
     public enum Bottleneck {
         COMPUTE,

@@ -27,12 +27,14 @@ public record Machines(Machine machine, Status status, String source, SortedMap<
                         "target '" + target.name() + "' has no calibration",
                         "fit it with nibble fit, or give its file [calibration] from = \"sm8650\""));
         SortedMap<String, Double> values = new TreeMap<>();
-        own.from().ifPresent(from -> values.putAll(Targets.find(from)
-                .calibration()
-                .map(Calibration::values)
-                .orElseThrow(() -> new NibbleException(
-                        "target '%s' takes its calibration from '%s', which has none".formatted(target.name(), from),
-                        "name a target that was measured"))));
+        own.from()
+                .ifPresent(from -> values.putAll(Targets.find(from)
+                        .calibration()
+                        .map(Calibration::values)
+                        .orElseThrow(() -> new NibbleException(
+                                "target '%s' takes its calibration from '%s', which has none"
+                                        .formatted(target.name(), from),
+                                "name a target that was measured"))));
         values.putAll(own.values());
         Map<Parameter, Double> parameters = new EnumMap<>(Parameter.class);
         SortedMap<String, Double> extras = new TreeMap<>();

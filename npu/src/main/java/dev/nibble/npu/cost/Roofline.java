@@ -15,8 +15,8 @@ public final class Roofline implements CostModel {
         if (work.free()) {
             return new LayerTime(0, 0, 0, 0, 0, 0, 0);
         }
-        double activations = (work.adjacent() + work.skipped() + work.entering() + work.written())
-                * precision.activationBytes();
+        double activations =
+                (work.adjacent() + work.skipped() + work.entering() + work.written()) * precision.activationBytes();
         double bytes = work.weights() * precision.weightBytes() + activations;
         double matrix = 2.0 * work.macs() / (machine.get(precision.matrixRate()) * 1e6);
         double memory = bytes / (machine.get(Parameter.MEMORY_GBS) * 1e3);

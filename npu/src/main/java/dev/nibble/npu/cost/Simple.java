@@ -19,8 +19,13 @@ public final class Simple implements CostModel {
         double memory = bytes / (machine.get(Parameter.MEMORY_GBS) * 1e3);
         double compute = full.matrix() + full.vector();
         return new LayerTime(
-                full.matrix(), full.vector(), memory, full.overhead(), full.overhead() + Math.max(compute, memory),
-                bytes, 0);
+                full.matrix(),
+                full.vector(),
+                memory,
+                full.overhead(),
+                full.overhead() + Math.max(compute, memory),
+                bytes,
+                0);
     }
 
     @Override

@@ -49,8 +49,7 @@ public final class Calibrate {
             String sha256) {}
 
     /// Rows with their models and devices.
-    public record Loaded(
-            List<Row> rows, List<Target> devices, MeasurementFile file, Map<String, Integer> skipped) {}
+    public record Loaded(List<Row> rows, List<Target> devices, MeasurementFile file, Map<String, Integer> skipped) {}
 
     /// Reads the rows of `runtime` and the graphs they name.
     ///
@@ -117,7 +116,11 @@ public final class Calibrate {
                             .formatted(
                                     measurements,
                                     loaded.devices().size(),
-                                    String.join(", ", loaded.devices().stream().map(Target::name).toList())),
+                                    String.join(
+                                            ", ",
+                                            loaded.devices().stream()
+                                                    .map(Target::name)
+                                                    .toList())),
                     "fit one device at a time, or all of them anew with --all");
         }
         Machine shipped = Machines.of(loaded.devices().getFirst()).machine();
@@ -128,7 +131,12 @@ public final class Calibrate {
         List<String> all = new ArrayList<>(warnings);
         all.addAll(result.warnings());
         return new Result(
-                result.targets(), result.machines(), result.cross(), all, result.skipped(), result.rows(),
+                result.targets(),
+                result.machines(),
+                result.cross(),
+                all,
+                result.skipped(),
+                result.rows(),
                 result.sha256());
     }
 
@@ -145,7 +153,9 @@ public final class Calibrate {
                     "the latencies are %.0f times %s than estimated: are they in %s?",
                     median > 1 ? median : 1 / median,
                     median > 1 ? "longer" : "shorter",
-                    median > 1 ? "microseconds (column latency_us)" : "seconds or in milliseconds (column latency_ms)"));
+                    median > 1
+                            ? "microseconds (column latency_us)"
+                            : "seconds or in milliseconds (column latency_ms)"));
         }
         return List.of();
     }
@@ -186,11 +196,15 @@ public final class Calibrate {
                             String.valueOf(measurements.getFileName()),
                             loaded.file().sha256().substring(0, 16));
             targets.put(
-                    target.name(),
-                    TargetText.with(target, solution.machines().get(d), extras, source));
+                    target.name(), TargetText.with(target, solution.machines().get(d), extras, source));
         }
         return new Result(
-                targets, solution.machines(), cross, warnings, loaded.skipped(), rows.size(),
+                targets,
+                solution.machines(),
+                cross,
+                warnings,
+                loaded.skipped(),
+                rows.size(),
                 loaded.file().sha256());
     }
 
@@ -211,13 +225,15 @@ public final class Calibrate {
         SortedMap<String, List<Double>> ratios = new TreeMap<>();
         for (int i = 0; i < held.length; i++) {
             Row row = rows.get(i);
-            String kind = Machines.kind(row.work().attention(), row.measurement().precision());
+            String kind =
+                    Machines.kind(row.work().attention(), row.measurement().precision());
             ratios.computeIfAbsent(kind, k -> new ArrayList<>())
                     .add(row.measurement().micros() / held[i]);
         }
         SortedMap<String, Double> intervals = new TreeMap<>();
         ratios.forEach((kind, all) -> {
-            double[] sorted = all.stream().mapToDouble(Double::doubleValue).sorted().toArray();
+            double[] sorted =
+                    all.stream().mapToDouble(Double::doubleValue).sorted().toArray();
             intervals.put("interval_" + kind + "_low", quantile(sorted, LOW_QUANTILE));
             intervals.put("interval_" + kind + "_high", quantile(sorted, HIGH_QUANTILE));
         });
@@ -240,8 +256,8 @@ public final class Calibrate {
         for (String runtime : RUNTIMES) {
             double[] differences = loaded.file().of(runtime).stream()
                     .filter(m -> isOf(m, target))
-                    .mapToDouble(m -> m.micros()
-                            - reference.getOrDefault(m.topology() + "|" + m.precisionName(), Double.NaN))
+                    .mapToDouble(m ->
+                            m.micros() - reference.getOrDefault(m.topology() + "|" + m.precisionName(), Double.NaN))
                     .filter(Double::isFinite)
                     .sorted()
                     .toArray();
@@ -255,6 +271,4 @@ public final class Calibrate {
     private static boolean isOf(Measurement m, Target target) {
         return target.aliases().contains(m.device()) || target.name().equalsIgnoreCase(m.device());
     }
-
-
 }

@@ -28,8 +28,7 @@ public record Errors(
     public record Group(int rows, double percent) {}
 
     /// A single prediction.
-    public record One(
-            String topology, String precision, String device, double predictedMicros, double measuredMicros) {
+    public record One(String topology, String precision, String device, double predictedMicros, double measuredMicros) {
         public double percent() {
             return 100 * Math.abs(predictedMicros - measuredMicros) / measuredMicros;
         }
@@ -86,7 +85,8 @@ public record Errors(
 
     private static double spearman(List<One> all) {
         SortedMap<String, List<One>> devices = new TreeMap<>();
-        all.forEach(o -> devices.computeIfAbsent(o.device(), k -> new ArrayList<>()).add(o));
+        all.forEach(
+                o -> devices.computeIfAbsent(o.device(), k -> new ArrayList<>()).add(o));
         return devices.values().stream()
                 .filter(d -> d.size() > 2)
                 .mapToDouble(d -> correlation(

@@ -272,7 +272,9 @@ public final class FitParameters {
             for (int i : group.getValue()) {
                 Row row = rows.get(i);
                 predicted[i] = row.work()
-                        .micros(row.measurement().precision(), solution.machines().get(row.device()));
+                        .micros(
+                                row.measurement().precision(),
+                                solution.machines().get(row.device()));
             }
         });
         return predicted;

@@ -37,7 +37,8 @@ public record ModelWork(Work sum, int layers, List<Work> large, double ioElement
     }
 
     public static ModelWork of(Model model) {
-        Flow flow = FuseLayers.apply(ReadFlow.of(model.graph()), FusionRule.all()).flow();
+        Flow flow =
+                FuseLayers.apply(ReadFlow.of(model.graph()), FusionRule.all()).flow();
         return of(flow, CountWork.of(flow));
     }
 

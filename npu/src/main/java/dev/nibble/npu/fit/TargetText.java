@@ -14,18 +14,14 @@ final class TargetText {
 
     /// `target` with the calibration of `machine`.
     static String with(Target target, Machine machine, SortedMap<String, Double> extras, String source) {
-        StringBuilder text = new StringBuilder("# %s. Every number says where it comes from: published, measured,"
-                .formatted(target.marketing()));
+        StringBuilder text = new StringBuilder(
+                "# %s. Every number says where it comes from: published, measured,".formatted(target.marketing()));
         text.append(" calibrated or assumed.\n");
         text.append("name = ").append(quoted(target.name())).append('\n');
         text.append("marketing = ").append(quoted(target.marketing())).append('\n');
         List<String> aliases = target.aliases().stream().map(TargetText::quoted).toList();
         text.append("aliases = [").append(String.join(", ", aliases)).append("]\n");
-        section(
-                text,
-                "arch",
-                quoted(target.arch().value().name().toLowerCase(Locale.ROOT)),
-                target.arch());
+        section(text, "arch", quoted(target.arch().value().name().toLowerCase(Locale.ROOT)), target.arch());
         section(text, "soc_id", target.socId().value().toString(), target.socId());
         section(text, "vtcm_mb", target.vtcmMb().value().toString(), target.vtcmMb());
         section(text, "float16", target.float16().value().toString(), target.float16());
@@ -44,11 +40,7 @@ final class TargetText {
 
     private static void section(StringBuilder text, String name, String value, Sourced<?> fact) {
         text.append("\n[%s]\nvalue = %s\nstatus = %s\nsource = %s\n"
-                .formatted(
-                        name,
-                        value,
-                        quoted(fact.status().name().toLowerCase(Locale.ROOT)),
-                        quoted(fact.source())));
+                .formatted(name, value, quoted(fact.status().name().toLowerCase(Locale.ROOT)), quoted(fact.source())));
     }
 
     private static String line(String key, double value) {

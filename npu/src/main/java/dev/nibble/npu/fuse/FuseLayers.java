@@ -125,7 +125,9 @@ public final class FuseLayers {
                     found.put(step.name(), taken);
                     bound.put(step.name(), taken.outputs().getFirst());
                 } else if (step.optional()) {
-                    bound.put(step.name(), bound.get(step.forms().getFirst().arguments().getFirst()));
+                    bound.put(
+                            step.name(),
+                            bound.get(step.forms().getFirst().arguments().getFirst()));
                 } else {
                     return Optional.empty();
                 }
@@ -204,7 +206,8 @@ public final class FuseLayers {
         }
 
         private boolean fits(Form form, List<String> inputs, Map<String, String> bound) {
-            int arguments = form.open() ? form.arguments().size() - 1 : form.arguments().size();
+            int arguments =
+                    form.open() ? form.arguments().size() - 1 : form.arguments().size();
             if (inputs.size() < arguments || !form.open() && inputs.size() > arguments) {
                 return false;
             }
@@ -239,7 +242,9 @@ public final class FuseLayers {
             Set<String> inputs = new LinkedHashSet<>();
             List<Node> nodes = new ArrayList<>();
             for (Layer member : members) {
-                member.inputs().stream().filter(i -> !i.isEmpty() && !made.contains(i)).forEach(inputs::add);
+                member.inputs().stream()
+                        .filter(i -> !i.isEmpty() && !made.contains(i))
+                        .forEach(inputs::add);
                 nodes.addAll(member.nodes());
             }
             boolean kept = rule.type().startsWith("@");

@@ -65,7 +65,10 @@ public record FusionRule(String name, String type, int folklorePercent, List<Ste
             Matcher head = HEAD.matcher(line);
             if (head.matches()) {
                 rules.add(new FusionRule(
-                        head.group(1), head.group(2), head.group(3) == null ? 0 : Integer.parseInt(head.group(3)), List.of()));
+                        head.group(1),
+                        head.group(2),
+                        head.group(3) == null ? 0 : Integer.parseInt(head.group(3)),
+                        List.of()));
                 continue;
             }
             if (rules.isEmpty()) {
@@ -90,7 +93,8 @@ public record FusionRule(String name, String type, int folklorePercent, List<Ste
             if (!form.matches()) {
                 throw new IllegalArgumentException("no operator of a fusion rule: " + part);
             }
-            forms.add(new Form(List.of(form.group(1).split("\\|")), List.of(form.group(2).split(",\\s*"))));
+            forms.add(new Form(
+                    List.of(form.group(1).split("\\|")), List.of(form.group(2).split(",\\s*"))));
         }
         return new Step(step.group(1), forms, step.group(3) != null);
     }

@@ -22,7 +22,8 @@ public record Tile(
 
     /// @param vtcmBytes the budget
     /// @param compression what bandwidth compression leaves of activations; 1 without it
-    public static Tile of(Flow flow, Layer layer, Work work, Precision precision, double vtcmBytes, double compression) {
+    public static Tile of(
+            Flow flow, Layer layer, Work work, Precision precision, double vtcmBytes, double compression) {
         Flow.Value out = flow.value(layer.outputs().getFirst());
         Shape shape = out.shape() == null ? Shape.SCALAR : out.shape();
         boolean picture = shape.rank() >= 4;
@@ -50,7 +51,8 @@ public record Tile(
         long tiles = Math.ceilDiv(Math.max(1, height), h)
                 * Math.ceilDiv(Math.max(1, columns), w)
                 * Math.ceilDiv(channels, c);
-        return new Tile(h, w, Math.min(c, Math.max(1, channels)), tiles, bytes, in + weights + written, bytes <= vtcmBytes);
+        return new Tile(
+                h, w, Math.min(c, Math.max(1, channels)), tiles, bytes, in + weights + written, bytes <= vtcmBytes);
     }
 
     private static long rows(Shape shape, Flow.Value out) {
@@ -58,8 +60,16 @@ public record Tile(
     }
 
     private static double bytes(
-            long h, long w, long c, long height, long width, long channels, double in, double weights,
-            double written, int halo) {
+            long h,
+            long w,
+            long c,
+            long height,
+            long width,
+            long channels,
+            double in,
+            double weights,
+            double written,
+            int halo) {
         double rows = Math.min(1, (h + halo) / (double) Math.max(1, height));
         double columns = w / (double) Math.max(1, width);
         double part = c / (double) channels;

@@ -55,8 +55,22 @@ public final class LayerList {
                     micros <= 0 ? Bottleneck.NONE : compute >= memory ? Bottleneck.COMPUTE : Bottleneck.MEMORY;
             counts.merge(bottleneck, 1, Integer::sum);
             layers.add(new LayerEstimate(
-                    cells[0].strip(), "layer", null, precision.label(), (long) (operations / 2), bytes, micros, 0,
-                    compute, 0, memory, 0, bottleneck, micros > 0 ? compute / micros : 0, 0, null));
+                    cells[0].strip(),
+                    "layer",
+                    null,
+                    precision.label(),
+                    (long) (operations / 2),
+                    bytes,
+                    micros,
+                    0,
+                    compute,
+                    0,
+                    memory,
+                    0,
+                    bottleneck,
+                    micros > 0 ? compute / micros : 0,
+                    0,
+                    null));
         }
         if (layers.isEmpty()) {
             throw new NibbleException("layers '" + name + "' has no layers", "give lines of name,operations,bytes");
@@ -64,17 +78,44 @@ public final class LayerList {
         double total = layers.stream().mapToDouble(LayerEstimate::micros).sum();
         List<LayerEstimate> shared = layers.stream()
                 .map(l -> new LayerEstimate(
-                        l.name(), l.op(), null, l.precision(), l.macs(), l.bytes(), l.micros(),
-                        total > 0 ? l.micros() / total : 0, l.matrixMicros(), 0, l.memoryMicros(), 0, l.bottleneck(),
-                        l.utilization(), 0, null))
+                        l.name(),
+                        l.op(),
+                        null,
+                        l.precision(),
+                        l.macs(),
+                        l.bytes(),
+                        l.micros(),
+                        total > 0 ? l.micros() / total : 0,
+                        l.matrixMicros(),
+                        0,
+                        l.memoryMicros(),
+                        0,
+                        l.bottleneck(),
+                        l.utilization(),
+                        0,
+                        null))
                 .toList();
         return new Estimate(
-                name, estimator.machine().name(), precision.label(), estimator.runtime(), "roofline", total, total,
-                total * 3, "the roofline alone is a lower bound", 0,
+                name,
+                estimator.machine().name(),
+                precision.label(),
+                estimator.runtime(),
+                "roofline",
+                total,
+                total,
+                total * 3,
+                "the roofline alone is a lower bound",
+                0,
                 shared.stream().mapToDouble(l -> 2.0 * l.macs()).sum() / 1e9,
                 shared.stream().mapToDouble(LayerEstimate::bytes).sum() / 1e6,
-                peak / bandwidth, counts, shared, List.of(), List.of(),
-                new MemoryTimeline(List.of(), 0, "", Map.of()), List.of(), List.of());
+                peak / bandwidth,
+                counts,
+                shared,
+                List.of(),
+                List.of(),
+                new MemoryTimeline(List.of(), 0, "", Map.of()),
+                List.of(),
+                List.of());
     }
 
     private static boolean isNumber(String text) {

@@ -43,15 +43,18 @@ public final class RooflinePage {
     public static String html(Estimate estimate, Estimator estimator, List<Compared> compared) {
         List<LayerEstimate> layers =
                 estimate.layers().stream().filter(l -> l.fusedInto() == null).toList();
-        Precision precision = estimate.precision().equals("mixed")
-                ? Precision.W8A8
-                : Precision.named(estimate.precision());
+        Precision precision =
+                estimate.precision().equals("mixed") ? Precision.W8A8 : Precision.named(estimate.precision());
         Data data = new Data(
                 layers.stream()
                         .map(l -> new Object[] {
-                            l.name(), l.op(), round(l.intensity()),
-                            round(l.micros() > 0 ? 2.0 * l.macs() / l.micros() / 1e3 : 0), round(l.micros()),
-                            round(100 * l.share()), l.bottleneck().name().toLowerCase(Locale.ROOT)
+                            l.name(),
+                            l.op(),
+                            round(l.intensity()),
+                            round(l.micros() > 0 ? 2.0 * l.macs() / l.micros() / 1e3 : 0),
+                            round(l.micros()),
+                            round(100 * l.share()),
+                            l.bottleneck().name().toLowerCase(Locale.ROOT)
                         })
                         .toList(),
                 estimator.machine().get(precision.matrixRate()) * 1e3,
@@ -164,7 +167,8 @@ public final class RooflinePage {
         for (LayerEstimate l : layers) {
             String tile = l.tile() == null
                     ? ""
-                    : l.tile().height() + "×" + l.tile().width() + "×" + l.tile().channels();
+                    : l.tile().height() + "×" + l.tile().width() + "×"
+                            + l.tile().channels();
             html.append(String.format(
                     Locale.ROOT,
                     "<tr><td>%s<td>%s<td class=n>%.4f<td class=n>%.3f<td class=n>%.1f<td>%s<td class=n>%.2f"
@@ -186,13 +190,14 @@ public final class RooflinePage {
     }
 
     private static double round(double value) {
-        return Double.isFinite(value) && value != 0
-                ? Double.parseDouble(String.format(Locale.ROOT, "%.4g", value))
-                : 0;
+        return Double.isFinite(value) && value != 0 ? Double.parseDouble(String.format(Locale.ROOT, "%.4g", value)) : 0;
     }
 
     private static String text(String raw) {
-        return raw.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\"", "&quot;");
+        return raw.replace("&", "&amp;")
+                .replace("<", "&lt;")
+                .replace(">", "&gt;")
+                .replace("\"", "&quot;");
     }
 
     private static String echarts() {
@@ -203,7 +208,7 @@ public final class RooflinePage {
                 properties.load(about);
             }
             String version = properties.getProperty("version", "5.5.0");
-            return read(WEBJAR + version + "/dist/echarts.min.js").replace("</script", "<\\/script");
+            return read(WEBJAR + version + "/echarts.min.js").replace("</script", "<\\/script");
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -80,7 +80,8 @@ public final class CountWork {
                 }
                 if (in.constant()) {
                     boolean looked = layer.type().equals("Gather");
-                    weights += in.integer() ? 0 : looked ? output(layer.outputs()).elements() : in.elements();
+                    weights +=
+                            in.integer() ? 0 : looked ? output(layer.outputs()).elements() : in.elements();
                 } else if (!made.containsKey(input)) {
                     entering += in.elements();
                 } else if (index - made.getOrDefault(input, 0) <= 1) {
@@ -101,8 +102,20 @@ public final class CountWork {
                     && vector.values().stream().allMatch(v -> v == 0)
                     && withoutRule.isEmpty();
             return new Work(
-                    macs, matrix, vector, free ? 0 : weights, free ? 0 : adjacent, free ? 0 : skipped, written,
-                    entering, leaving, pixels, perChannel, barriers, free, List.copyOf(withoutRule));
+                    macs,
+                    matrix,
+                    vector,
+                    free ? 0 : weights,
+                    free ? 0 : adjacent,
+                    free ? 0 : skipped,
+                    written,
+                    entering,
+                    leaving,
+                    pixels,
+                    perChannel,
+                    barriers,
+                    free,
+                    List.copyOf(withoutRule));
         }
 
         private VectorKind kind(String type) {
@@ -134,7 +147,8 @@ public final class CountWork {
                     Shape a = shape(in, 0);
                     product(out.elements() / last(out), last(out), a.dim(node.intAttribute("transA", 0) == 0 ? -1 : 0));
                 }
-                case "MatMul" -> product(out.elements() / last(out), last(out), shape(in, 0).dim(-1));
+                case "MatMul" ->
+                    product(out.elements() / last(out), last(out), shape(in, 0).dim(-1));
                 case "LSTM", "GRU", "RNN" -> recurrent(node, in, out);
                 default -> other(node, in, out);
             }
@@ -264,7 +278,10 @@ public final class CountWork {
             Value in = value(node.input(0));
             Value out = output(node.outputs());
             long[] perm = node.intsAttribute("perm");
-            if (in == null || in.shape() == null || out.shape() == null || perm.length != in.shape().rank()) {
+            if (in == null
+                    || in.shape() == null
+                    || out.shape() == null
+                    || perm.length != in.shape().rank()) {
                 return false;
             }
             List<Long> before = layout(in.shape(), in.channelAxis());

@@ -54,9 +54,11 @@ public final class Flow {
         this.aliases = Map.copyOf(aliases);
         for (Layer layer : this.layers) {
             layer.outputs().forEach(o -> producers.put(o, layer));
-            layer.inputs().stream().distinct().filter(i -> !i.isEmpty()).forEach(i -> consumers
-                    .computeIfAbsent(i, k -> new ArrayList<>())
-                    .add(layer));
+            layer.inputs().stream()
+                    .distinct()
+                    .filter(i -> !i.isEmpty())
+                    .forEach(i ->
+                            consumers.computeIfAbsent(i, k -> new ArrayList<>()).add(layer));
         }
     }
 
@@ -81,7 +83,8 @@ public final class Flow {
         Value value = values.get(name);
         if (value == null) {
             throw new NibbleException(
-                    "nothing is known of value '" + name + "'", "give the model's shapes with --shape NAME=1,3,224,224");
+                    "nothing is known of value '" + name + "'",
+                    "give the model's shapes with --shape NAME=1,3,224,224");
         }
         return value;
     }

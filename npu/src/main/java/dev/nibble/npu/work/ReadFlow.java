@@ -23,9 +23,24 @@ public final class ReadFlow {
     private static final Set<String> PASSING = Set.of("Identity", "Dropout", "QuantizeLinear", "DequantizeLinear");
     /// Operators that read the layout of pictures: channels at axis 1.
     private static final Set<String> PICTURE = Set.of(
-            "Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "LpPool", "Resize",
-            "Upsample", "DepthToSpace", "SpaceToDepth", "BatchNormalization", "InstanceNormalization",
-            "GroupNormalization", "PRelu", "LRN", "RoiAlign", "GridSample");
+            "Conv",
+            "ConvTranspose",
+            "MaxPool",
+            "AveragePool",
+            "GlobalAveragePool",
+            "GlobalMaxPool",
+            "LpPool",
+            "Resize",
+            "Upsample",
+            "DepthToSpace",
+            "SpaceToDepth",
+            "BatchNormalization",
+            "InstanceNormalization",
+            "GroupNormalization",
+            "PRelu",
+            "LRN",
+            "RoiAlign",
+            "GridSample");
 
     private final Graph graph;
     private final Map<String, String> alias = new HashMap<>();
@@ -110,7 +125,9 @@ public final class ReadFlow {
         }
         return node.subgraphs().isEmpty()
                 && !node.opType().startsWith("Random")
-                && inputs.stream().allMatch(i -> i.isEmpty() || values.containsKey(i) && values.get(i).constant());
+                && inputs.stream()
+                        .allMatch(i -> i.isEmpty()
+                                || values.containsKey(i) && values.get(i).constant());
     }
 
     /// The axis that lies innermost on the device, which keeps pictures as NHWC.
@@ -131,7 +148,10 @@ public final class ReadFlow {
         if (!node.isAny("MatMul", "Gemm", "Reshape", "Flatten", "Gather", "Transpose", "Unsqueeze", "Squeeze")) {
             for (String input : inputs) {
                 Value in = values.get(input);
-                if (in != null && !in.constant() && in.shape() != null && in.shape().rank() == rank) {
+                if (in != null
+                        && !in.constant()
+                        && in.shape() != null
+                        && in.shape().rank() == rank) {
                     return in.channelAxis();
                 }
             }
@@ -165,9 +185,7 @@ public final class ReadFlow {
                 .orElse(8);
         Value old = values.get(value);
         if (old != null && (old.bits() == 0 || old.constant())) {
-            values.put(
-                    value,
-                    new Value(value, old.shape(), old.constant(), old.channelAxis(), bits, false));
+            values.put(value, new Value(value, old.shape(), old.constant(), old.channelAxis(), bits, false));
         }
     }
 
