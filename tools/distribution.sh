@@ -23,7 +23,7 @@ is_fresh() {
         -newer "$distribution/started" -print -quit)" ]
 }
 
-# Sets `options` to the JVM's options for the kind $1: light, or compute. An AOT cache holds only for the options it was
+# Sets `options` to the JVM's options for the kind $1, light or compute, and exports the class path. An AOT cache holds only for the options it was
 # made with.
 java_options() {
     local classpath
@@ -34,7 +34,8 @@ java_options() {
         -XX:+UseCompactObjectHeaders
         --enable-native-access=ALL-UNNAMED
         "-Donnxruntime.native.path=$distribution/natives"
-        -cp "${classpath//@/$distribution/lib}"
     )
+    # By the environment, not by -cp: ONNX Runtime 1.29 crashes in a process whose command line exceeds 4 KiB.
+    export CLASSPATH="${classpath//@/$distribution/lib}"
     [ "$1" = light ] || options+=(--add-modules jdk.incubator.vector)
 }

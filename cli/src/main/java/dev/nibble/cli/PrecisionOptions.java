@@ -121,13 +121,13 @@ final class PrecisionOptions {
             throw new NibbleException(
                     "biases of " + biasBitwidth + " bits are not supported", "leave --bias-bitwidth at 32");
         }
-        if (!List.of(2, 4, 8, 16).contains(weightsBitwidth)) {
+        if (!List.of(4, 8, 16).contains(weightsBitwidth)) {
             throw new NibbleException(
                     "weights of " + weightsBitwidth + " bits are not supported", "use --weights-bitwidth 4, 8 or 16");
         }
         OptionalInt activations = switch (actBitwidth) {
             case "float", "32" -> OptionalInt.empty();
-            case "4", "8", "16" -> OptionalInt.of(Integer.parseInt(actBitwidth));
+            case "8", "16" -> OptionalInt.of(Integer.parseInt(actBitwidth));
             default ->
                 throw new NibbleException(
                         "activations of '" + actBitwidth + "' bits are not supported",
@@ -209,10 +209,19 @@ final class PrecisionOptions {
     }
 
     /// Whether the written model takes and gives integers.
+    ///
+    /// @throws NibbleException for another value, and where activations stay in float
     boolean quantizedIo() {
         return switch (io) {
             case "float" -> false;
-            case "quantized" -> true;
+            case "quantized" -> {
+                if (precision().activationBits().isEmpty()) {
+                    throw new NibbleException(
+                            "--io quantized needs quantized activations, but --act-bitwidth is " + actBitwidth,
+                            "leave --io away, or use --act-bitwidth 8 or 16");
+                }
+                yield true;
+            }
             default ->
                 throw new NibbleException("--io must be float or quantized, but was '" + io + "'", "use --io float");
         };

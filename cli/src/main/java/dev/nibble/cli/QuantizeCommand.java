@@ -4,6 +4,7 @@ import dev.nibble.graph.NibbleException;
 import dev.nibble.pipeline.Gates;
 import dev.nibble.pipeline.Quantize;
 import dev.nibble.pipeline.QuantizeOptions;
+import dev.nibble.pipeline.Shell;
 import dev.nibble.report.ResultDocument;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -118,7 +119,7 @@ final class QuantizeCommand extends NibbleCommand {
                         .map(size -> OptionalLong.of(size.bytes()))
                         .orElse(OptionalLong.empty()),
                 everywhere().force(),
-                "nibble " + String.join(" ", spec.commandLine().getParseResult().originalArgs()),
+                "nibble " + Shell.line(spec.commandLine().getParseResult().originalArgs()),
                 Version.current().full());
         ResultDocument document = Quantize.run(options, progress());
         ResultOutput.print(this, document, terminal().resolve(out.path()));

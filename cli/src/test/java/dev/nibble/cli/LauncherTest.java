@@ -168,7 +168,7 @@ class LauncherTest {
                     echo 'WARNING: Using incubator modules: jdk.incubator.vector' >&2
                     echo 'something else' >&2
                 fi
-                echo "$*"
+                echo "$CLASSPATH $*"
                 """);
         script(name + "/bin/javac", "true\n");
         Path folder = directory.resolve(name);

@@ -112,6 +112,9 @@ record ArraySamples(Map<String, NpyArray> arrays, @Nullable Labels given, List<F
             List<InputSpec> inputs,
             String where,
             Arena arena) {
+        if (inputs.isEmpty()) {
+            throw new NibbleException("the model has no inputs to feed", "give a model that takes samples");
+        }
         Map<String, NpyArray> chosen = new LinkedHashMap<>();
         if (arrays.size() == 1 && inputs.size() == 1) {
             chosen.put("", arrays.values().iterator().next());

@@ -110,10 +110,11 @@ record Fit(long[] dims, boolean batched, Order order) {
         long[] wanted = input.dims();
         long[] one = wanted.length > 0 ? Arrays.copyOfRange(wanted, 1, wanted.length) : wanted;
         String hint;
-        if (stored.length == 3 && layout == null && matches(turn(stored, Order.CHANNELS_FIRST), one)) {
-            hint = "the samples look like height×width×channels: add --layout nhwc";
-        } else if (stored.length == 3 && layout == null && matches(turn(stored, Order.CHANNELS_LAST), one)) {
-            hint = "the samples look like channels×height×width: add --layout nchw";
+        String use = layout == null ? "add" : "use";
+        if (stored.length == 3 && layout != Layout.NHWC && matches(turn(stored, Order.CHANNELS_FIRST), one)) {
+            hint = "the samples look like height×width×channels: " + use + " --layout nhwc";
+        } else if (stored.length == 3 && layout != Layout.NCHW && matches(turn(stored, Order.CHANNELS_LAST), one)) {
+            hint = "the samples look like channels×height×width: " + use + " --layout nchw";
         } else if (stored.length == 3 && one.length == 3) {
             boolean last = one[2] > 0 && one[2] <= 4 && (one[0] > 4 || one[0] == -1);
             long height = last ? one[0] : one[1];

@@ -4,12 +4,11 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
-/// The fields of a protobuf message that Nibble does not model, as they stood in the file: each segment holds one
-/// field, tag included. They are written back unchanged, ahead of the modelled fields.
+/// The fields of a protobuf message that Nibble does not model, as they stood in the file: each segment holds
+/// one field, tag included. They are written back unchanged, ahead of the modelled fields.
 ///
 /// A modelled string that was written explicitly as empty is carried too, so that a round trip keeps the
-/// difference
-/// between absent and empty.
+/// difference between absent and empty.
 public record Carried(List<MemorySegment> fields) {
     /// Nothing carried: what a value made by Nibble has.
     public static final Carried NONE = new Carried(List.of());

@@ -6,8 +6,7 @@ import java.util.Optional;
 /// An ONNX element type (`TensorProto.DataType`).
 ///
 /// A file may hold a code that is not listed here; it is carried as a number (see [Initializer]) and only
-/// using its
-/// elements is refused.
+/// using its elements is refused.
 public enum DataType {
     FLOAT(1, 32),
     UINT8(2, 8),
@@ -64,8 +63,7 @@ public enum DataType {
     }
 
     /// Bytes that `elements` values take in ONNX's packed little-endian layout (sub-byte types share bytes,
-    /// low bits
-    /// first).
+    /// low bits first).
     ///
     /// @throws ArithmeticException where the product does not fit a `long`
     public long bytes(long elements) {

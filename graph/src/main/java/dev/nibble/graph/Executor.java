@@ -8,8 +8,7 @@ public interface Executor {
     /// Makes `model` ready to run.
     ///
     /// @param fetches names of values to hand out at each run: graph outputs or any intermediate value of the
-    ///     main
-    ///     graph, in the order wanted
+    ///     main graph, in the order wanted
     /// @throws NibbleException where the model does not load or a name is not in it
     Session open(Model model, List<String> fetches, Options options);
 

@@ -201,8 +201,7 @@ public final class Graph {
     }
 
     /// This graph changed: nodes end up in an order in which they can run, and declarations of values that no
-    /// longer
-    /// exist are dropped.
+    /// longer exist are dropped.
     ///
     /// @throws NibbleException where the change leaves a cycle
     public Graph edit(Consumer<GraphEdit> change) {

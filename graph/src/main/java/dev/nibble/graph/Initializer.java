@@ -23,8 +23,7 @@ public record Initializer(String name, int typeCode, Shape shape, Storage storag
         record Raw(MemorySegment data) implements Storage {}
 
         /// One of the typed fields (`float_data` 4, `int32_data` 5, `int64_data` 7, `double_data` 10,
-        /// `uint64_data`
-        /// 11), as protobuf packs it.
+        /// `uint64_data` 11), as protobuf packs it.
         record Typed(int field, MemorySegment packed) implements Storage {}
 
         /// `string_data`.

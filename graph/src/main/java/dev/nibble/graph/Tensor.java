@@ -10,10 +10,9 @@ import java.nio.ByteOrder;
 /// A dense array in memory: element type, shape, and the elements in ONNX's packed little-endian row-major
 /// layout.
 ///
-/// The data is a slice of a memory segment (a mapped model file, a runtime's buffer, or the heap), so a tensor
-/// costs
-/// nothing to pass on. Whoever made the segment says how long it lives; a tensor from an [Executor] is valid only
-/// until the next run.
+/// The data is a slice of a memory segment (a mapped model file, a runtime's buffer, or the heap), so a
+/// tensor costs nothing to pass on. Whoever made the segment says how long it lives; a tensor from an
+/// [Executor] is valid only until the next run.
 ///
 /// @param type the element type; never [DataType#STRING]
 /// @param data exactly `type.bytes(shape.elements())` bytes
@@ -67,8 +66,7 @@ public record Tensor(DataType type, Shape shape, MemorySegment data) {
     }
 
     /// Element `index` (row-major) as a float: FLOAT, DOUBLE, FLOAT16, BFLOAT16, and every integer type up to
-    /// 64 bits
-    /// (rounded to float).
+    /// 64 bits (rounded to float).
     ///
     /// @throws NibbleException for complex and FP8/FP4 types, whose numbers Nibble only carries
     public float floatAt(long index) {

@@ -14,8 +14,7 @@ public sealed interface ValueType {
     /// @param elementCode the element type's number; 0 where the file does not say
     /// @param dims null where the rank is unknown
     /// @param encoded the whole `TypeProto` as it stood in the file, where it says more than this record does
-    ///     (such as
-    ///     denotations); written as it is
+    ///     (such as denotations); written as it is
     record TensorType(
             int elementCode,
             @Nullable List<Dim> dims,

@@ -38,8 +38,11 @@ public record Gates(
     public List<String> failures(@Nullable Double drop, @Nullable Double sqnrDb, @Nullable Double cosine) {
         List<String> failures = new ArrayList<>();
         if (maxDropPoints != null && !(drop != null && drop * 100 <= maxDropPoints)) {
-            failures.add("the drop is %s points, more than --max-drop %s"
-                    .formatted(drop == null ? "not known" : Figures.number(drop * 100), maxDropPoints));
+            failures.add(
+                    drop == null
+                            ? "the drop is not known without labels, and --max-drop is " + maxDropPoints
+                            : "the drop is %s points, more than --max-drop %s"
+                                    .formatted(Figures.number(drop * 100), maxDropPoints));
         }
         if (minSqnrDb != null && !(sqnrDb != null && sqnrDb >= minSqnrDb)) {
             failures.add("the SQNR is %s, less than --min-sqnr %s"

@@ -7,6 +7,7 @@ import dev.nibble.graph.check.NonFiniteWeights;
 import dev.nibble.graph.check.Problem;
 import dev.nibble.graph.io.ModelReader;
 import dev.nibble.graph.shape.BindShapes;
+import dev.nibble.pipeline.measure.FloatEdges;
 import dev.nibble.report.Finding;
 import dev.nibble.report.ModelInfo;
 import java.nio.file.Path;
@@ -27,7 +28,8 @@ record ModelFile(Path file, Model model, List<Finding> findings) {
         return checked(file, read, shapes);
     }
 
-    /// Reads and checks a model that is going to be run: all weights are there, and finite.
+    /// Reads and checks a model that is going to be run: all weights are there, and finite. Where it takes and gives
+    /// quantized integers, the conversions from and to float are added, see [FloatEdges].
     ///
     /// @throws NibbleException as [#look], and where weights are missing, or NaN
     static ModelFile toRun(Path file, Map<String, long[]> shapes) {
@@ -46,7 +48,7 @@ record ModelFile(Path file, Model model, List<Finding> findings) {
             }
             findings.add(Findings.of(weight.problem()));
         }
-        return new ModelFile(file, model.model(), findings);
+        return new ModelFile(file, FloatEdges.around(model.model()), findings);
     }
 
     ModelInfo info() {

@@ -1,8 +1,12 @@
 package dev.nibble.pipeline;
 
+import dev.nibble.data.DataOptions;
 import dev.nibble.report.NextStep;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /// What is worth running after `quantize`.
 final class NextSteps {
@@ -12,8 +16,12 @@ final class NextSteps {
         List<NextStep> steps = new ArrayList<>();
         String folder = options.out().toString();
         steps.add(new NextStep(
-                "nibble compare %s/model.float.onnx %s/model.qdq.onnx --data %s"
-                        .formatted(folder, folder, options.data().shown()),
+                "nibble compare %s %s --data %s%s"
+                        .formatted(
+                                Shell.quoted(folder + "/model.float.onnx"),
+                                Shell.quoted(folder + "/model.qdq.onnx"),
+                                Shell.quoted(options.data().shown()),
+                                preprocessing(options.data().options())),
                 "every quantized value against its float twin, worst first"));
         if (options.evaluation().isEmpty()) {
             steps.add(new NextStep(
@@ -26,5 +34,30 @@ final class NextSteps {
                             .formatted(options.precision().weightBits())));
         }
         return steps;
+    }
+
+    /// How the samples were read, as options of a command; their labels, and which were chosen, left out.
+    private static String preprocessing(DataOptions data) {
+        StringBuilder text = new StringBuilder();
+        add(
+                text,
+                "--layout",
+                data.layout() == null ? null : data.layout().name().toLowerCase(Locale.ROOT));
+        add(text, "--resize", data.resize());
+        add(text, "--crop", data.crop());
+        add(text, "--scale", data.scale());
+        add(text, "--mean", data.mean().isEmpty() ? null : joined(data.mean()));
+        add(text, "--std", data.std().isEmpty() ? null : joined(data.std()));
+        return text.toString();
+    }
+
+    private static String joined(List<Double> values) {
+        return values.stream().map(String::valueOf).collect(Collectors.joining(","));
+    }
+
+    private static void add(StringBuilder text, String option, @Nullable Object value) {
+        if (value != null) {
+            text.append(' ').append(option).append(' ').append(value);
+        }
     }
 }

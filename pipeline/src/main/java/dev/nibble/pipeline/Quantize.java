@@ -11,6 +11,7 @@ import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.io.ModelReader;
 import dev.nibble.graph.io.ModelWriter;
 import dev.nibble.pipeline.measure.Evaluation;
+import dev.nibble.pipeline.measure.FloatEdges;
 import dev.nibble.pipeline.measure.LayerComparison;
 import dev.nibble.pipeline.measure.Measurements;
 import dev.nibble.pipeline.measure.TaskMetrics;
@@ -93,7 +94,9 @@ public final class Quantize {
                 options.target(),
                 options.precision().toString());
         try (DataSet data = DataSet.open(options.data().path(), options.data().options(), inputs)) {
+            prepared.findings().forEach(report::finding);
             data.findings().forEach(finding -> report.finding(Findings.of(finding)));
+            requireMeasurable(prepared, inputs);
             quantized = QuantizedModel.of(
                     prepared.model(),
                     rules(),
@@ -113,7 +116,7 @@ public final class Quantize {
             files.forEach(file -> report.files(List.of(file)));
             doctor.findings().forEach(finding -> report.finding(Findings.of(finding)));
             long measuring = System.nanoTime();
-            Model qdq = ModelReader.read(out.file("model.qdq.onnx"));
+            Model qdq = FloatEdges.around(ModelReader.read(out.file("model.qdq.onnx")));
             measure(prepared, quantized, qdq, data, inputs, report);
             double evaluated = seconds(measuring);
             Findings.grouped(quantized.findings()).forEach(report::finding);
@@ -126,6 +129,14 @@ public final class Quantize {
         write(out.file("report.json"), ReportJson.write(document));
         write(out.file("report.html"), HtmlReport.of(document));
         return document;
+    }
+
+    /// Refuses samples that could not be measured with before the long work, not after it.
+    private void requireMeasurable(PreparedModel prepared, List<InputSpec> inputs) {
+        QuantizeOptions.Samples chosen = options.evaluation().orElse(options.data());
+        try (DataSet data = DataSet.open(chosen.path(), chosen.options(), inputs)) {
+            TaskMetrics.choose(options.metric(), prepared.original(), data);
+        }
     }
 
     private PlacementRules rules() {
@@ -173,6 +184,14 @@ public final class Quantize {
         QuantizeOptions.Samples chosen = options.evaluation().orElseGet(() -> fallback(calibration));
         try (DataSet data = DataSet.open(chosen.path(), chosen.options(), inputs)) {
             Supplier<List<TaskMetric>> metrics = TaskMetrics.choose(options.metric(), prepared.original(), data);
+            if (data.labelled()
+                    && options.metric().equals("auto")
+                    && metrics.get().isEmpty()) {
+                report.finding(Findings.note(
+                        "M102",
+                        "the labels were not used: the first output is neither a list of classes nor text",
+                        "name a metric with --metric, or leave the labels away"));
+            }
             List<Variant> variants = List.of(
                     new Variant("float", prepared.original(), Executor.Optimization.DEFAULT),
                     new Variant("off", qdq, Executor.Optimization.OFF),

@@ -32,6 +32,9 @@ public final class OrtExecutor implements Executor {
     /// Linux: 4,090 bytes load, 4,100 do not).
     private static final int LONGEST_COMMAND_LINE = 4095;
 
+    /// The newest IR version that ONNX Runtime 1.29 reads.
+    private static final long NEWEST_IR = 13;
+
     private static final Path COMMAND_LINE = Path.of("/proc/self/cmdline");
 
     private final OrtEnvironment environment;
@@ -87,19 +90,20 @@ public final class OrtExecutor implements Executor {
             return OrtModel.ofNothing(model, fetches, fetching);
         }
         String name = model.graph().name();
+        Model given = readable(fetching.model());
         Path folder = null;
         try (OrtSession.SessionOptions settings = settings(options)) {
             if (profile != null) {
                 settings.enableProfiling(profile.toString());
             }
             OrtSession session;
-            if (weightBytes(fetching.model()) > INLINE_LIMIT) {
+            if (weightBytes(given) > INLINE_LIMIT) {
                 folder = Files.createTempDirectory("nibble-run");
                 Path file = folder.resolve("model.onnx");
-                ModelWriter.write(fetching.model(), file);
+                ModelWriter.write(given, file);
                 session = environment.createSession(file.toString(), settings);
             } else {
-                session = environment.createSession(ModelWriter.toBytes(fetching.model()), settings);
+                session = environment.createSession(ModelWriter.toBytes(given), settings);
             }
             return new OrtModel(model, fetches, fetching, environment, session);
         } catch (OrtException e) {
@@ -112,6 +116,12 @@ public final class OrtExecutor implements Executor {
         } finally {
             delete(folder);
         }
+    }
+
+    /// `model` under an IR version that ONNX Runtime reads. A newer one changes what a file may hold beside the operators,
+    /// which have versions of their own; where such a thing is used, ONNX Runtime says so itself.
+    private static Model readable(Model model) {
+        return model.irVersion() > NEWEST_IR ? model.withIrVersion(NEWEST_IR) : model;
     }
 
     /// Runs `model` once and tells which kernels ran. Where ONNX Runtime may rewrite the graph, this shows what it made

@@ -10,9 +10,8 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.regex.Pattern;
 
-/// What an HTP accepts: operator × types of activation and weight × granularity × shape, as rules. The
-/// first rule that
-/// fits decides; where none fits, the operator is accepted.
+/// What an HTP accepts: operator × types of activation and weight × granularity × shape, as rules. The first
+/// rule that fits decides; where none fits, the operator is accepted.
 ///
 /// A pre-flight, learned from one-operator models put to Qualcomm's own compiler: the compiler is the
 /// judge.
@@ -37,11 +36,9 @@ public final class Legality {
 
     /// What is asked about.
     ///
-    /// @param types `activation/weight/granularity`: `u8`, `s16`, `f32`; `-` where there is no weight;
-    ///     `pt`, `pc` or
-    ///     `block32`
-    /// @param traits of `bias`, `depthwise`, `fused`, `1x1`, `3d`, `dilated`, `rank5`, `rank6`,
-    ///     `computed16`,
+    /// @param types `activation/weight/granularity`: `u8`, `s16`, `f32`; `-` where there is no weight; `pt`,
+    ///     `pc` or `block32`
+    /// @param traits of `bias`, `depthwise`, `fused`, `1x1`, `3d`, `dilated`, `rank5`, `rank6`, `computed16`,
     ///     `notLinear`, `notExponent`
     public record Query(String op, String types, Set<String> traits) {
         public Query {

@@ -6,9 +6,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 
-/// Where a target wants quantizers: the content of a quantsim configuration file (AIMET's grammar) with
-/// what that
-/// grammar cannot say.
+/// Where a target wants quantizers: the content of a quantsim configuration file (AIMET's grammar) with what
+/// that grammar cannot say.
 ///
 /// [QuantSimConfig] reads these from JSON. What is not said by an operator's own rule is answered by the
 /// defaults.
@@ -108,8 +107,7 @@ public record PlacementRules(
     ///     width
     /// @param paramSchemes how the parameters of normalizations are quantized
     /// @param secondOperand how the second, computed operand of MatMul is quantized, by activation width;
-    ///     absent:
-    ///     as any activation
+    ///     absent: as any activation
     /// @param depthwiseSupergroups whether depthwise and 3-D convolutions take part in supergroups
     public record Extensions(
             Set<String> gridPreserving,

@@ -29,10 +29,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /// Reads placement rules in the grammar of AIMET's quantsim configuration: `defaults`, `params`, `op_type`,
-/// `supergroup_pass_list`, `supergroups`, `model_input`, `model_output`; booleans as `true` or `"True"`.
-/// Our own
-/// files
-/// add `extensions`; a file without them gets those of its `hw_version`.
+/// `supergroup_pass_list`, `supergroups`, `model_input`, `model_output`; booleans as `true` or `"True"`. Our
+/// own files add `extensions`; a file without them gets those of its `hw_version`.
 public final class QuantSimConfig {
     /// The architectures that have rules of their own.
     private static final List<String> ARCHITECTURES = List.of("v68", "v69", "v73", "v75", "v79", "v81");

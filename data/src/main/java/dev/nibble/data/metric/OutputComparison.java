@@ -8,7 +8,7 @@ import java.util.List;
 
 /// Compares what two models give for the same samples, without labels.
 ///
-/// Sums are taken in double, in the samples' order. Keeps four numbers a sample, for the intervals.
+/// Sums are taken in double, in the samples' order. Keeps five numbers a sample, for the intervals.
 ///
 /// The classes lie on the last axis of an output of rank up to 3, on the second of a higher rank (\[N, classes, …\]);
 /// all other places are positions. A non-finite value in either output makes that sample's signal to noise, cosine and
@@ -18,7 +18,8 @@ public final class OutputComparison {
     private double[] noise = new double[64];
     private double[] cosine = new double[64];
     private double[] divergence = new double[64];
-    private final BitSet agreed = new BitSet();
+    private double[] agreed = new double[64];
+    private boolean shares;
     private int n;
 
     /// Adds a batch.
@@ -42,6 +43,7 @@ public final class OutputComparison {
                 noise = Arrays.copyOf(noise, n * 2);
                 cosine = Arrays.copyOf(cosine, n * 2);
                 divergence = Arrays.copyOf(divergence, n * 2);
+                agreed = Arrays.copyOf(agreed, n * 2);
             }
             energies(first, second);
             int rank = reference.shape().rank();
@@ -79,7 +81,7 @@ public final class OutputComparison {
     private void classes(float[] first, float[] second, int classes, int inner) {
         int positions = classes == 0 ? 0 : first.length / classes;
         double sum = 0;
-        boolean same = true;
+        int same = 0;
         double[] p = new double[classes];
         double[] q = new double[classes];
         double[] weights = new double[classes];
@@ -87,7 +89,7 @@ public final class OutputComparison {
         for (int position = 0; position < positions; position++) {
             int start = position / inner * classes * inner + position % inner;
             int best = Rows.argMax(first, start, classes, inner);
-            same &= best >= 0 && best == Rows.argMax(second, start, classes, inner);
+            same += best >= 0 && best == Rows.argMax(second, start, classes, inner) ? 1 : 0;
             softmax(first, start, inner, weights, p);
             softmax(second, start, inner, others, q);
             for (int i = 0; i < classes; i++) {
@@ -96,7 +98,8 @@ public final class OutputComparison {
             }
         }
         divergence[n] = positions == 0 ? Double.NaN : Math.max(0, sum / positions);
-        agreed.set(n, same);
+        agreed[n] = classes < 2 || positions == 0 ? Double.NaN : (double) same / positions;
+        shares |= positions > 1;
     }
 
     /// Fills `weights` with the softmax of the values and `logs` with its natural logarithm. Values that are
@@ -160,9 +163,17 @@ public final class OutputComparison {
         return new Scores.Real(Arrays.copyOf(divergence, n)).result("klNats");
     }
 
-    /// Share of samples whose arg-max agrees at every position.
+    /// Mean over samples of the share of positions whose arg-max agrees. Where each sample has one position, that is the
+    /// share of samples, with Wilson's interval; NaN for outputs of one class, where nothing can disagree.
     public MetricResult argmaxAgreement() {
-        return new Scores.Binary(agreed, n).result("argmaxAgreement");
+        if (shares || Arrays.stream(agreed, 0, n).anyMatch(Double::isNaN)) {
+            return new Scores.Real(Arrays.copyOf(agreed, n)).result("argmaxAgreement");
+        }
+        BitSet same = new BitSet();
+        for (int i = 0; i < n; i++) {
+            same.set(i, agreed[i] == 1);
+        }
+        return new Scores.Binary(same, n).result("argmaxAgreement");
     }
 
     /// All four.

@@ -15,8 +15,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /// The data files beside a model ([external
-/// data](https://github.com/onnx/onnx/blob/main/docs/ExternalData.md)), each
-/// mapped once. A location may not leave the model's folder.
+/// data](https://github.com/onnx/onnx/blob/main/docs/ExternalData.md)), each mapped once. A location may not
+/// leave the model's folder.
 final class ExternalData {
     private final @Nullable Path folder;
     private final boolean mayBeMissing;

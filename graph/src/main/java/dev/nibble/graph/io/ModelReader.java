@@ -11,9 +11,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import org.jspecify.annotations.Nullable;
 
-/// Reads ONNX models. The file is mapped and weights are left where they lie, so reading costs time and memory
-/// with
-/// the number of nodes, not of weights. The mapping goes when nothing refers to the model any more.
+/// Reads ONNX models. The file is mapped and weights are left where they lie, so reading costs time and
+/// memory with the number of nodes, not of weights. The mapping goes when nothing refers to the model any
+/// more.
 public final class ModelReader {
     /// What to do about data files that are named but not there.
     public enum Weights {

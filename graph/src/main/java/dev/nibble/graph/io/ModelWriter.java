@@ -7,8 +7,7 @@ import java.nio.file.Path;
 import java.util.List;
 
 /// Writes ONNX models. Weights are streamed from where they lie; a model of more than [#INLINE_LIMIT] bytes,
-/// or one
-/// that had data files, gets a data file of its own beside it (`model.onnx.data`).
+/// or one that had data files, gets a data file of its own beside it (`model.onnx.data`).
 public final class ModelWriter {
     /// Protobuf stops at 2 GiB; this leaves room for the graph itself.
     public static final long INLINE_LIMIT = 1_900_000_000L;

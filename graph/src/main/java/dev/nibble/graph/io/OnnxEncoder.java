@@ -17,8 +17,7 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /// ONNX's messages in their encoded form. Carried fields come first, so that a modelled field that was empty
-/// in the
-/// file and is not any more wins.
+/// in the file and is not any more wins.
 final class OnnxEncoder {
     private final ExternalPlan plan;
 

@@ -11,9 +11,8 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.UUID;
 
-/// A file that is written beside its place and then moved there, so that nobody ever sees half of it. What was
-/// not
-/// moved is removed again, also when the program is interrupted.
+/// A file that is written beside its place and then moved there, so that nobody ever sees half of it. What
+/// was not moved is removed again, also when the program is interrupted.
 final class StagedFile implements AutoCloseable {
     private final Path file;
     private final Path staged;

@@ -16,9 +16,9 @@ import java.util.Optional;
 ///
 /// With `s = γ / √(σ² + ε)` and `t = β − μ·s` per channel, the operator before takes `W'ₒ = sₒ·Wₒ`,
 /// `b'ₒ = sₒ·bₒ + tₒ` (Conv, ConvTranspose, Gemm, MatMul of rank 2). The Conv after takes `W'ₒᵢ = sᵢ·Wₒᵢ`,
-/// `b'ₒ = bₒ + Σᵢₖ Wₒᵢₖ·tᵢ`, which needs a Conv without padding, since padding stands after the normalization.
-/// Computed in double, rounded once to the weight's type.
-/// (Jacob et al., [Quantization and Training of Neural Networks](https://arxiv.org/abs/1712.05877), §3.2)
+/// `b'ₒ = bₒ + Σᵢₖ Wₒᵢₖ·tᵢ`, which needs a Conv without padding, since padding stands after the
+/// normalization. Computed in double, rounded once to the weight's type. (Jacob et al.,
+/// [Quantization and Training of Neural Networks](https://arxiv.org/abs/1712.05877), §3.2)
 public final class FoldBatchNorm implements Pass {
     @Override
     public String name() {

@@ -83,7 +83,8 @@ final class Dims {
     }
 
     /// ONNX's multidirectional broadcasting
-    /// ([Broadcasting](https://github.com/onnx/onnx/blob/main/docs/Broadcasting.md)); null where a rank is unknown.
+    /// ([Broadcasting](https://github.com/onnx/onnx/blob/main/docs/Broadcasting.md)); null where a rank is
+    /// unknown.
     static @Nullable List<Dim> broadcast(@Nullable List<Dim> a, @Nullable List<Dim> b) {
         if (a == null || b == null) {
             return null;

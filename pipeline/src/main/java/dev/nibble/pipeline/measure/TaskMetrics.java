@@ -30,7 +30,8 @@ public final class TaskMetrics {
 
     /// Makes the metrics named `wanted`, the headline first; nothing where the samples have no labels.
     ///
-    /// @param wanted one of [#NAMES]; `auto` takes words and characters for text labels, top-1 and top-5 for classes
+    /// @param wanted one of [#NAMES]; `auto` takes words and characters for text labels, top-1 and top-5 for classes,
+    ///     and nothing where the output is neither text nor a list of classes
     /// @throws NibbleException for another name, or where the labels or the alphabet do not suit the metric
     public static Supplier<List<TaskMetric>> choose(String wanted, Model model, DataSet data) {
         if (!NAMES.contains(wanted)) {
@@ -66,6 +67,10 @@ public final class TaskMetrics {
                             .formatted(data.label(0).map(Label::text).orElse("")),
                     "name the column that holds the class with --label-column, or use --metric none");
         }
+        if (wanted.equals("auto") && !listsClasses(model)) {
+            return List::of;
+        }
+        requireClasses(model, data);
         return switch (wanted) {
             case "top1" -> () -> List.of(new TopK(1));
             case "top5" -> () -> List.of(new TopK(5));
@@ -89,6 +94,33 @@ public final class TaskMetrics {
             alphabet.add(" ");
         }
         return CtcDecoder.blankFirst(alphabet);
+    }
+
+    /// Whether the first output may be a list of classes: as far as its declared shape says.
+    private static boolean listsClasses(Model model) {
+        List<Dim> dims = dims(model).orElse(null);
+        if (dims == null) {
+            return true;
+        }
+        boolean rest = dims.stream().skip(2).allMatch(dim -> !(dim instanceof Dim.Known(long size)) || size == 1);
+        return dims.size() >= 2 && rest && (dims.size() == 2 || dims.get(2) instanceof Dim.Known);
+    }
+
+    /// Refuses labels that are none of the classes before anything is run.
+    private static void requireClasses(Model model, DataSet data) {
+        long classes = classes(model);
+        if (classes < 2 || rank(model) != 2) {
+            return;
+        }
+        for (long i = 0; i < data.size(); i++) {
+            Label label = data.label(i).orElse(null);
+            if (label != null && (!label.isClass() || label.classIndex() >= classes)) {
+                throw new NibbleException(
+                        "label '%s' is none of the classes 0 to %d of the output".formatted(label.text(), classes - 1),
+                        "check --label-column, and whether the labels start from 1 or the model has a background class;"
+                                + " --metric none leaves the labels out");
+            }
+        }
     }
 
     /// How many classes the first output tells apart; −1 where its declared shape does not say.

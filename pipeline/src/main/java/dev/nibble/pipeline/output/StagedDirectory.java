@@ -17,8 +17,8 @@ import java.util.stream.Stream;
 /// }
 /// ```
 ///
-/// A folder that exists keeps its other files. Open it before the long work, so that a name that is taken, or a place
-/// that cannot be written to, is an error at once.
+/// A folder that exists keeps its other files. Open it before the long work, so that a name that is taken, or
+/// a place that cannot be written to, is an error at once.
 public final class StagedDirectory implements AutoCloseable {
     private final Path target;
     private final Path staging;

@@ -44,8 +44,7 @@ public final class Unfinished {
     }
 
     /// Deletes everything that is staged, and lets nothing be moved into place any more. For the moment of
-    /// interruption:
-    /// the process ends after it.
+    /// interruption: the process ends after it.
     ///
     /// @return what could not be deleted
     @SuppressWarnings("LockNotBeforeTry") // never released: the process is ending, and a late commit must wait for ever

@@ -18,8 +18,7 @@ import java.util.OptionalInt;
 import tools.jackson.databind.JsonNode;
 
 /// Reads AIMET's encodings files: 0.6.1, 1.0.0, 2.0.0, and of 2.1.0 what 2.0.0 has as well. Booleans may be
-/// real or
-/// `"True"`, offsets whole or `-128.0`.
+/// real or `"True"`, offsets whole or `-128.0`.
 public final class EncodingsReader {
     private EncodingsReader() {}
 

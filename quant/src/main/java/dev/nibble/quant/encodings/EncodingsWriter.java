@@ -25,12 +25,11 @@ import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /// Writes a quantization as an AIMET encodings file: the projection of a plan in which supergroups carry no
-/// inner
-/// quantizers.
+/// inner quantizers.
 ///
 /// Values that only pass an encoding on are listed in 2.0.0; earlier versions leave them to the converter.
-/// Weights have
-/// the offset −2ᵇ⁻¹ that QAIRT asks of symmetric ones, though codes on a strict grid do not use the lowest.
+/// Weights have the offset −2ᵇ⁻¹ that QAIRT asks of symmetric ones, though codes on a strict grid do not use
+/// the lowest.
 public final class EncodingsWriter {
     private static final JsonMapper MAPPER =
             JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();

@@ -32,8 +32,7 @@ public final class ResolveEncodings {
     /// The encodings in `file` for the tensors of `graph`.
     ///
     /// @throws NibbleException where names are not in the graph (the file belongs to another model), or
-    /// numbers of
-    ///     scales do not fit the tensors' shapes
+    ///     numbers of scales do not fit the tensors' shapes
     public static Result over(Graph graph, Encodings file) {
         List<String> unknown = file.all().keySet().stream()
                 .filter(n -> !graph.names().contains(n))
@@ -164,8 +163,7 @@ public final class ResolveEncodings {
     }
 
     /// For each scale of ONNX's blocked layout, which of the file's `count` scales it is. AIMET shares a
-    /// convolution's
-    /// scales among all positions of its kernel.
+    /// convolution's scales among all positions of its kernel.
     private static int[] expansion(String name, Shape shape, int axis, int size, int count) {
         Shape onnx = shape.with(axis, Math.ceilDiv(shape.dim(axis), size));
         int all = Math.toIntExact(onnx.elements());

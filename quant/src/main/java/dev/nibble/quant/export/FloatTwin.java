@@ -7,8 +7,7 @@ import dev.nibble.quant.place.PlacementPlan;
 import dev.nibble.quant.place.Quantization;
 
 /// The float model that belongs to a quantized one: as it was prepared for placement, with every weight on
-/// its grid.
-/// Encodings key on its names.
+/// its grid. Encodings key on its names.
 public final class FloatTwin {
     private FloatTwin() {}
 

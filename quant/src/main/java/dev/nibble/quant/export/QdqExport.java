@@ -6,16 +6,13 @@ import dev.nibble.quant.place.PlacementPlan;
 import dev.nibble.quant.place.Quantization;
 
 /// Writes a quantization into the graph as standard ONNX: every quantized operator stands between
-/// DequantizeLinear and
-/// QuantizeLinear, and constants are stored as integers behind a DequantizeLinear.
+/// DequantizeLinear and QuantizeLinear, and constants are stored as integers behind a DequantizeLinear.
 ///
-/// - A Relu or Clip inside a supergroup is dropped where the output grid lies inside its bounds; its
-///   producer then makes
-///   the value of its name. Otherwise it stays, with the output's encoding before it as well, which changes
-/// nothing.
-/// - Values keep their names; `x_DequantizeLinear_Output` is what is read. At a graph output the
-///   dequantized value has
-///   the output's name.
+/// - A Relu or Clip inside a supergroup is dropped where the output grid lies inside its bounds; its producer
+///   then makes the value of its name. Otherwise it stays, with the output's encoding before it as well,
+///   which changes nothing.
+/// - Values keep their names; `x_DequantizeLinear_Output` is what is read. At a graph output the dequantized
+///   value has the output's name.
 /// - 8-bit files need opset 13; 16-bit activations, 4-bit and blocked weights opset 21.
 public final class QdqExport {
     private QdqExport() {}

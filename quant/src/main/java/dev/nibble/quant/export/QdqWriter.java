@@ -100,9 +100,8 @@ final class QdqWriter {
                 findings);
     }
 
-    /// Marks the activation functions that the grid behind them makes superfluous. A value that overshoots
-    /// a bound by
-    /// less than half a step is the code nearest to the bound, so nothing changes.
+    /// Marks the activation functions that the grid behind them makes superfluous. A value that overshoots a
+    /// bound by less than half a step is the code nearest to the bound, so nothing changes.
     private void dropBounded() {
         for (Bounded bounded : plan.bounded()) {
             String output = bounded.node().output(0);

@@ -37,9 +37,8 @@ public final class Magnitudes {
     ///
     /// @param min no magnitude is below this
     /// @param max the largest magnitude
-    /// @param atMax how many values have it; they are taken as a bin of their own, so that a mask constant or a
-    ///     clip
-    ///     costs no error that it does not have
+    /// @param atMax how many values have it; they are taken as a bin of their own, so that a mask constant or
+    ///     a clip costs no error that it does not have
     record Bounds(double min, double max, long atMax) {}
 
     /// @param first number of the page of exponent 0

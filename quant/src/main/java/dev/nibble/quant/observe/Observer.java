@@ -64,12 +64,11 @@ public final class Observer {
 
     /// Takes in the tensor of a batch.
     ///
-    /// @param values the tensor of `samples` samples, one after the other; FLOAT is read in place, other types that
-    ///     [Tensor#floatAt] reads are converted
+    /// @param values the tensor of `samples` samples, one after the other; FLOAT is read in place, other
+    ///     types that [Tensor#floatAt] reads are converted
     /// @param firstSample index in the data of the first sample of the batch
-    /// @param samples samples in the batch; where the tensor cannot be divided by it (no batch axis), it is taken
-    ///     as
-    ///     the tensor of one sample
+    /// @param samples samples in the batch; where the tensor cannot be divided by it (no batch axis), it is
+    ///     taken as the tensor of one sample
     public void observe(Tensor values, long firstSample, int samples) {
         Tensor floats = values.type() == DataType.FLOAT ? values : Tensor.of(values.shape(), values.toFloats());
         long elements = floats.elements();

@@ -6,9 +6,8 @@ import java.util.Optional;
 
 /// A quantizer on a value of the graph.
 ///
-/// Values with the same `source` share one encoding: that of the value `source` itself. Its range comes
-/// from all
-/// `observed` values that name it.
+/// Values with the same `source` share one encoding: that of the value `source` itself. Its range comes from
+/// all `observed` values that name it.
 ///
 /// @param name the value
 /// @param scheme what its encoding should be

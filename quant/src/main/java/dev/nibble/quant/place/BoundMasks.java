@@ -9,8 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /// Bounds attention masks. A mask of −1e9 or −∞ that is added before Softmax would set the range of what
-/// Softmax reads,
-/// and no steps would be left for the scores; −100 gives the same zeros.
+/// Softmax reads, and no steps would be left for the scores; −100 gives the same zeros.
 final class BoundMasks {
     private static final float MASKED_BELOW = -1e4f;
     private static final float BOUND = -100;

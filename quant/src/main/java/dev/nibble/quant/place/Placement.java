@@ -18,10 +18,9 @@ import java.util.Optional;
 ///
 /// 1. Operators that only rearrange values pass the encoding of their input on.
 /// 2. Inside a supergroup (Conv, Relu) there is none: the encodings file lists nothing there, and QDQ drops
-/// the
-///    activation function or gives it the encoding behind it. Where that would be wrong (LeakyRelu, PRelu,
-/// HardSwish;
-///    MatMul before its bias) QDQ needs an encoding of its own, which the encodings file does not list.
+///    the activation function or gives it the encoding behind it. Where that would be wrong (LeakyRelu,
+///    PRelu, HardSwish; MatMul before its bias) QDQ needs an encoding of its own, which the encodings file
+///    does not list.
 /// 3. Values that the target ties (inputs and output of Concat) share one encoding.
 /// 4. Some outputs have the encoding that the target's kernels have built in (Sigmoid, Tanh, Softmax).
 /// 5. An operator that reads a value at another width than it writes gets it converted, by DQ and Q on that
@@ -34,8 +33,7 @@ public final class Placement {
     /// Works best on a model that was simplified: batch norms folded, LayerNorm and Gelu whole.
     ///
     /// @throws NibbleException where the model is quantized already, has nothing to quantize, or `wanted`
-    /// names a value
-    ///     that is not there
+    ///     names a value that is not there
     public static PlacementPlan plan(Model model, PlacementRules rules, Precision wanted) {
         refuseQuantized(model.graph());
         BoundMasks.Result masks = BoundMasks.apply(SplitConstants.lift(model.graph()), rules);
@@ -57,7 +55,7 @@ public final class Placement {
             throw new NibbleException(
                     "the model has no float operators that can be quantized",
                     plan.skipped().isEmpty()
-                            ? "check that it is the right model: it computes with integers only"
+                            ? "check that it is the right model: it only moves or compares data, or computes with integers"
                             : "for example %s (%s): %s"
                                     .formatted(
                                             plan.skipped().getFirst().node(),

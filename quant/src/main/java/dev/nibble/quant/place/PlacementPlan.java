@@ -14,8 +14,7 @@ import java.util.stream.Collectors;
 /// Where the quantizers of a model go; see [Placement].
 ///
 /// @param model the model all names refer to: the given one with `Constant` nodes turned into initializers,
-///     and
-///     constants that are used in different roles split
+///     and constants that are used in different roles split
 /// @param renamed split constants: new name to the name in the given model
 /// @param bounded activation functions inside a supergroup that an exporter may drop
 /// @param skipped what is not quantized, and why
@@ -115,8 +114,7 @@ public record PlacementPlan(
     }
 
     /// The version of ONNX's operators that the formats need: 21 for 16-bit activations, 4-bit and blocked
-    /// weights, 25
-    /// for 2-bit ones, otherwise 13.
+    /// weights, 25 for 2-bit ones, otherwise 13.
     public long requiredOpset() {
         boolean two = weights.stream().anyMatch(w -> w.scheme().bits() == 2);
         boolean narrowOrWide = weights.stream()

@@ -40,8 +40,7 @@ public record Precision(
     }
 
     /// Weights of `weightBits`, activations of `activationBits`, the rest as the target's rules say: `of(4,
-    /// CHANNEL,
-    /// 16)` is W4A16.
+    /// CHANNEL, 16)` is W4A16.
     public static Precision of(int weightBits, WeightGranularity granularity, int activationBits) {
         return new Precision(
                 weightBits,

@@ -9,8 +9,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /// What was chosen for the tensors of a model: encodings of values, and codes of constants. Exporters,
-/// encodings files
-/// and reports all read this.
+/// encodings files and reports all read this.
 ///
 /// @param activations encodings of values by name, each quantizer of the plan
 /// @param weights codes and encodings of constants by initializer name

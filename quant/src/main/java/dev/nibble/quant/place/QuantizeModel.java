@@ -23,9 +23,8 @@ import java.util.TreeMap;
 /// Fills a plan: encodings for every quantizer, codes for every constant.
 ///
 /// Weights are quantized here by rounding to nearest, unless their codes were decided before. Bias and
-/// accumulator must
-/// fit 32 bits and the requantization factor must not vanish; where they would not, the weight's scale is
-/// raised:
+/// accumulator must fit 32 bits and the requantization factor must not vanish; where they would not, the
+/// weight's scale is raised:
 ///
 /// - |bias / (s_x · s_w)| ≤ 2³⁰,
 /// - s_x · s_w / s_y > 2⁻²⁴,

@@ -12,10 +12,9 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
-/// Gives every constant one way of being quantized: `Constant` nodes become initializers, and a constant
-/// that is used
-/// in different roles (a bias of two convolutions, an embedding that is also a weight) gets a name for
-/// each.
+/// Gives every constant one way of being quantized: `Constant` nodes become initializers, and a constant that
+/// is used in different roles (a bias of two convolutions, an embedding that is also a weight) gets a name
+/// for each.
 final class SplitConstants {
     private SplitConstants() {}
 

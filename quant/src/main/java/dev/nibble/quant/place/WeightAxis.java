@@ -6,8 +6,7 @@ import dev.nibble.graph.Shape;
 import java.util.OptionalInt;
 
 /// The axis along which a weight's scales lie, by the operator that uses it: Conv channel 0, block 1;
-/// ConvTranspose 1
-/// and 0; Gemm by `transB`; MatMul last and last but one.
+/// ConvTranspose 1 and 0; Gemm by `transB`; MatMul last and last but one.
 public final class WeightAxis {
     private WeightAxis() {}
 

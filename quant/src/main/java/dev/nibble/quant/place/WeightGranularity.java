@@ -9,8 +9,7 @@ public sealed interface WeightGranularity {
     record PerChannel() implements WeightGranularity {}
 
     /// One scale for `size` neighbours along the input channels, where the target has it for the operator;
-    /// per channel
-    /// elsewhere.
+    /// per channel elsewhere.
     record PerBlock(int size) implements WeightGranularity {
         public PerBlock {
             if (size < 1) {

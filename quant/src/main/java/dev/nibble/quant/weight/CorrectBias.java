@@ -9,6 +9,7 @@ import dev.nibble.quant.LinearQuantization;
 import dev.nibble.quant.place.BiasQuantizer;
 import dev.nibble.quant.place.PlacementPlan;
 import dev.nibble.quant.place.Quantization;
+import dev.nibble.quant.place.WeightQuantizer;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -34,8 +35,28 @@ public final class CorrectBias {
     /// The values whose means are needed.
     public static Set<String> inputs(PlacementPlan plan) {
         Set<String> inputs = new LinkedHashSet<>();
-        plan.biases().forEach(bias -> inputs.add(bias.node().input(0)));
+        layers(plan).forEach(bias -> inputs.add(bias.node().input(0)));
         return inputs;
+    }
+
+    /// The layers with a quantized weight and a constant bias of their own, which is quantized or stays in float.
+    private static List<BiasQuantizer> layers(PlacementPlan plan) {
+        Graph graph = plan.model().graph();
+        Map<String, BiasQuantizer> layers = new LinkedHashMap<>(plan.biasesByName());
+        for (WeightQuantizer weight : plan.weights()) {
+            for (Node node : weight.consumers()) {
+                if (weight.role() == WeightQuantizer.Role.WEIGHT
+                        && node.isAny("Conv", "Gemm")
+                        && node.input(1).equals(weight.name())
+                        && graph.initializer(node.input(2)).isPresent()
+                        && graph.consumers(node.input(2)).size() == 1
+                        && !graph.isOutput(node.input(2))) {
+                    layers.putIfAbsent(
+                            node.input(2), new BiasQuantizer(node.input(2), node, node.input(0), weight.name()));
+                }
+            }
+        }
+        return List.copyOf(layers.values());
     }
 
     /// Corrects the biases of `plan` for the weights of `quantization`.
@@ -47,7 +68,7 @@ public final class CorrectBias {
         Map<String, Initializer> changed = new LinkedHashMap<>();
         List<String> corrected = new ArrayList<>();
         Map<String, String> skipped = new LinkedHashMap<>();
-        for (BiasQuantizer bias : plan.biases()) {
+        for (BiasQuantizer bias : layers(plan)) {
             Node node = bias.node();
             Tensor mean = means.get(node.input(0));
             var codes = quantization.weights().get(bias.weight());

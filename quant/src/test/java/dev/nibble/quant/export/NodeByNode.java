@@ -17,8 +17,7 @@ import java.util.List;
 import java.util.Map;
 
 /// The float twin run one node at a time with fake quantization by [Encoding], the specification: what an
-/// exported file
-/// must give. Inside a supergroup nothing is quantized, unless the plan says that QDQ needs it.
+/// exported file must give. Inside a supergroup nothing is quantized, unless the plan says that QDQ needs it.
 final class NodeByNode {
     private NodeByNode() {}
 

@@ -45,10 +45,8 @@ class QdqExportTest {
     }
 
     /// With optimization off the file computes in float between its quantizers, so it differs from the node
-    /// by node run
-    /// only where float rounding (the order of sums, the bias on its own grid) puts a value on the other
-    /// side of a
-    /// rounding boundary: by a step, seldom.
+    /// by node run only where float rounding (the order of sums, the bias on its own grid) puts a value on
+    /// the other side of a rounding boundary: by a step, seldom.
     @ParameterizedTest
     @ValueSource(strings = {"W8A8", "W8A8 per tensor", "W8A16", "W4A8"})
     void theFileComputesWhatThePlanMeans(String name) {

@@ -153,9 +153,8 @@ class RealModelsTest {
         return 100.0 * right / count;
     }
 
-    /// ResNet-8 loses nothing to speak of at 8 bits: 87.19 float, 87.0–87.1 with any tool over all images.
-    /// On 1,000
-    /// images one point is two standard errors of the paired difference.
+    /// ResNet-8 loses nothing to speak of at 8 bits: 87.19 float, 87.0–87.1 with any tool over all images. On
+    /// 1,000 images one point is two standard errors of the paired difference.
     @Test
     @Tag("slow")
     void resnet8KeepsItsAccuracy() throws IOException {

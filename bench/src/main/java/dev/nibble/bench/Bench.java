@@ -1,0 +1,84 @@
+package dev.nibble.bench;
+
+import dev.nibble.graph.NibbleException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+
+/// `tools/bench.sh results|speed|memory`: makes the pages with figures anew.
+public final class Bench {
+    private final Path root;
+    private final PrintStream out;
+
+    private Bench(Path root, PrintStream out) {
+        this.root = root;
+        this.out = out;
+    }
+
+    /// @param arguments what to measure, and options; the project's folder is the system property `nibble.root`
+    public static void main(String[] arguments) {
+        PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
+        Path root =
+                Path.of(System.getProperty("nibble.root", ".")).toAbsolutePath().normalize();
+        try {
+            System.exit(new Bench(root, out).run(new ArrayList<>(Arrays.asList(arguments))));
+        } catch (NibbleException e) {
+            System.err.println("error: " + e.getMessage() + "\nhint: " + e.hint());
+            System.exit(2);
+        }
+    }
+
+    private int run(List<String> arguments) {
+        String what = arguments.isEmpty() ? "" : arguments.removeFirst();
+        return switch (what) {
+            case "results" -> results(arguments.contains("--fresh"));
+            case "speed" -> page().speed(repetitions(arguments)) ? 0 : 1;
+            case "memory" -> page().memory(repetitions(arguments)) ? 0 : 1;
+            default ->
+                throw new NibbleException("there is no benchmark '" + what + "'", "choose results, speed or memory");
+        };
+    }
+
+    private int results(boolean fresh) {
+        Facts facts = Facts.here();
+        Path work = root.resolve(".nibble/bench");
+        ResultsTable table = new ResultsTable(BenchModel.all(shared(), work), work, facts, fresh, out::println);
+        Map<BenchModel, Map<Setting, Row>> rows = table.rows();
+        Path page = root.resolve("docs/results.md");
+        Scratch.write(page, ResultsTable.page(rows, facts, Template.read("results.md")));
+        out.println("written: " + page);
+        boolean all = rows.entrySet().stream()
+                .allMatch(entry -> ResultsTable.passes(
+                        entry.getKey(), entry.getValue().values().iterator().next()));
+        return all ? 0 : 1;
+    }
+
+    private PerformancePage page() {
+        return new PerformancePage(root, shared(), root.resolve(".nibble/bench"), out::println);
+    }
+
+    private static int repetitions(List<String> arguments) {
+        return arguments.isEmpty() ? 3 : Integer.parseInt(arguments.getFirst());
+    }
+
+    /// `NIBBLE_SHARED`, else the nearest folder `shared` beside one that holds the project.
+    private Path shared() {
+        String said = System.getenv("NIBBLE_SHARED");
+        if (said != null) {
+            return Path.of(said);
+        }
+        for (Path folder = root; folder != null; folder = folder.getParent()) {
+            Path shared = folder.resolve("shared");
+            if (Files.isDirectory(shared.resolve("assets"))) {
+                return shared;
+            }
+        }
+        throw new NibbleException(
+                "no folder 'shared' with models and data beside the project", "set NIBBLE_SHARED to it");
+    }
+}

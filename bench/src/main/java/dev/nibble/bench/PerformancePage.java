@@ -1,0 +1,147 @@
+package dev.nibble.bench;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.Consumer;
+
+/// The parts of `docs/performance.md` that are measured here. Each part is kept outside version control and the page is
+/// put together from what there is.
+final class PerformancePage {
+    private static final long FEW = 300;
+    private static final long MANY = 3000;
+
+    private final Path root;
+    private final Path shared;
+    private final Path work;
+    private final Consumer<String> say;
+
+    PerformancePage(Path root, Path shared, Path work, Consumer<String> say) {
+        this.root = root;
+        this.shared = shared;
+        this.work = work;
+        this.say = say;
+    }
+
+    /// The models and numbers of samples that limits are set for.
+    private List<BenchModel> timed() {
+        BenchModel resnet = BenchModel.cifar(shared, "resnet56", "cifar10_resnet56", true, 512, 5000);
+        return List.of(withAll(resnet, 2000), BenchModel.mobileNet(shared));
+    }
+
+    private static BenchModel withAll(BenchModel model, long take) {
+        var options = model.calibration().options().withChoice(0L, 1L, take);
+        var samples = new dev.nibble.pipeline.QuantizeOptions.Samples(
+                model.calibration().path(), options);
+        return new BenchModel(
+                model.name(), model.model(), model.shapes(), samples, model.evaluation(), model.samples(), null);
+    }
+
+    /// Calibration against inference; true where the limits hold.
+    boolean speed(int repetitions) {
+        StringBuilder text = new StringBuilder();
+        text.append("| model | samples | threads | inference s | calibration ÷ inference, wall (each) | the same, "
+                + "processor time | first in the process | from the command line | 5 searches s |\n");
+        text.append("|---|---|---|---|---|---|---|---|---|\n");
+        boolean holds = true;
+        for (BenchModel model : timed()) {
+            int all = Runtime.getRuntime().availableProcessors();
+            for (int threads : all == 1 ? List.of(1) : List.of(all, 1)) {
+                CalibrationSpeed.Result result = new CalibrationSpeed(model, threads, repetitions, say).measure();
+                String launched = "–";
+                if (threads == all) {
+                    double seconds = new LauncherRun(root, work)
+                            .quantize(model, result.samples())
+                            .timings()
+                            .calibrateSeconds();
+                    launched = number(seconds / result.inferenceSeconds());
+                    say.accept("from the command line: " + number(seconds) + " s");
+                    holds &= median(result.wallRatios()) <= 2;
+                }
+                text.append("| %s | %,d | %d | %s | **%s** (%s) | **%s** (%s) | %s | %s | %s |\n"
+                        .formatted(
+                                model.name(),
+                                result.samples(),
+                                threads,
+                                number(result.inferenceSeconds()),
+                                number(median(result.wallRatios())),
+                                numbers(result.wallRatios()),
+                                number(median(result.cpuRatios())),
+                                numbers(result.cpuRatios()),
+                                number(result.calibration().getFirst().wall()
+                                        / result.inference().getFirst().wall()),
+                                launched,
+                                number(result.search().wall())));
+            }
+        }
+        put("speed", text);
+        return holds;
+    }
+
+    /// Peak memory; true where the limit holds.
+    boolean memory(int repetitions) {
+        BenchModel model = withAll(BenchModel.cifar(shared, "resnet56", "cifar10_resnet56", true, 512, 5000), MANY);
+        List<Double> few = new ArrayList<>();
+        List<Double> many = new ArrayList<>();
+        LauncherRun launcher = new LauncherRun(root, work);
+        for (int i = 0; i < repetitions; i++) {
+            few.add(megabytes(launcher, model, FEW));
+            many.add(megabytes(launcher, model, MANY));
+            say.accept("peak with %d samples %s MB, with %d %s MB"
+                    .formatted(FEW, number(few.getLast()), MANY, number(many.getLast())));
+        }
+        few.sort(null);
+        many.sort(null);
+        double ratio = median(many) / median(few);
+        put(
+                "memory",
+                new StringBuilder("| samples | peak resident MB, median (each) |\n|---|---|\n")
+                        .append("| %,d | **%s** (%s) |\n".formatted(FEW, number(median(few)), numbers(few)))
+                        .append("| %,d | **%s** (%s) |\n".formatted(MANY, number(median(many)), numbers(many)))
+                        .append("\n%,d over %,d samples: **%s** (limit 1.05).\n"
+                                .formatted(MANY, FEW, String.format(Locale.ROOT, "%.3f", ratio))));
+        return ratio <= 1.05;
+    }
+
+    private double megabytes(LauncherRun launcher, BenchModel model, long samples) {
+        Long bytes = launcher.quantize(model, samples).peakRssBytes();
+        return bytes == null ? Double.NaN : bytes / 1e6;
+    }
+
+    private void put(String name, StringBuilder text) {
+        Scratch.create(work);
+        Facts facts = Facts.here();
+        text.append("\nMeasured ")
+                .append(java.time.LocalDate.now(java.time.ZoneOffset.UTC))
+                .append(": ")
+                .append(facts.machine())
+                .append("; ")
+                .append(facts.versions())
+                .append(".\n");
+        Scratch.write(work.resolve(name + ".md"), text.toString());
+        String page = Template.read("performance.md");
+        for (String part : List.of("speed", "memory", "kernels", "start")) {
+            Path file = work.resolve(part + ".md");
+            page = page.replace(
+                    "{" + part + "}",
+                    Files.exists(file)
+                            ? Scratch.text(file).strip()
+                            : "Not measured yet: `tools/bench.sh " + part + "`.");
+        }
+        Scratch.write(root.resolve("docs/performance.md"), page);
+    }
+
+    private static double median(List<Double> sorted) {
+        return sorted.get(sorted.size() / 2);
+    }
+
+    private static String numbers(List<Double> values) {
+        return String.join(", ", values.stream().map(PerformancePage::number).toList());
+    }
+
+    private static String number(double value) {
+        return String.format(Locale.ROOT, value >= 100 ? "%.0f" : "%.2f", value);
+    }
+}

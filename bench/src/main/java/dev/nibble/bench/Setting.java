@@ -1,0 +1,24 @@
+package dev.nibble.bench;
+
+import dev.nibble.quant.place.Precision;
+import dev.nibble.quant.place.WeightGranularity;
+import dev.nibble.quant.range.RangeSearch;
+import java.util.List;
+
+/// Number formats of a row.
+///
+/// @param name as the tables show it
+/// @param parameters what the command line takes for these weights
+public record Setting(String name, Precision precision, RangeSearch parameters) {
+    /// Every row of a model.
+    public static final List<Setting> ALL = List.of(
+            new Setting("W8A8 per channel", Precision.of(8, WeightGranularity.CHANNEL, 8), new RangeSearch.MinMax()),
+            new Setting("W8A8 per tensor", Precision.of(8, WeightGranularity.TENSOR, 8), new RangeSearch.MinMax()),
+            new Setting("W8A16 per channel", Precision.of(8, WeightGranularity.CHANNEL, 16), new RangeSearch.MinMax()),
+            new Setting("W4A8 per channel", Precision.of(4, WeightGranularity.CHANNEL, 8), new RangeSearch.Mse()));
+
+    /// Whether this is the row that limits are set for.
+    boolean isHeadline() {
+        return this == ALL.getFirst();
+    }
+}

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Measures, and writes the pages with figures: tools/bench.sh results|speed|memory|kernels
+#
+#   results [--fresh]  docs/results.md: accuracy of every model at every setting; goes on where it stopped
+#   speed              calibration against float inference of the same samples
+#   memory             peak memory with 300 and with 3,000 samples
+#   kernels [JMH…]     JMH: inner loops in GB/s, and range searches
+#
+#   NIBBLE_SHARED         the folder that holds assets/ (default: ../shared, or one further up)
+#   NIBBLE_SKIP_BUILD=1   run what is built
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd -P)
+. "$root/tools/jdk.sh"
+find_jdk
+lib=$root/.nibble/bench/lib
+
+if [ "${NIBBLE_SKIP_BUILD:-}" != 1 ] || [ ! -d "$lib" ]; then
+    find_maven
+    rm -rf "$lib"
+    (cd "$root" && JAVA_HOME=$NIBBLE_JDK "$NIBBLE_MAVEN" -q -B -ntp -Dquick -Dmaven.test.skip=true \
+        "-Dnibble.revision=$(git -C "$root" rev-parse --short=9 HEAD 2>/dev/null || true)" \
+        "-Dnibble.bench=$lib" -pl bench -am package) || fail "the build failed" "see the lines marked [ERROR] above"
+fi
+
+# ONNX Runtime crashes a process whose command line is long, so the class path goes by the environment.
+export CLASSPATH="$lib/*"
+options=(
+    -XX:+UseSerialGC
+    -XX:+UseCompactObjectHeaders
+    --enable-native-access=ALL-UNNAMED
+    --add-modules jdk.incubator.vector
+    "-Dnibble.root=$root"
+)
+if [ "${1:-}" = kernels ]; then
+    shift
+    # JMH starts other processes with this one's class path, which it takes from a system property.
+    exec "$NIBBLE_JDK/bin/java" "${options[@]}" org.openjdk.jmh.Main "$@"
+fi
+exec "$NIBBLE_JDK/bin/java" "${options[@]}" dev.nibble.bench.Bench "$@"
