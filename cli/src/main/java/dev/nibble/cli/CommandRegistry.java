@@ -30,6 +30,9 @@ final class CommandRegistry {
             new Entry("inspect", InspectCommand::new),
             new Entry("simplify", SimplifyCommand::new),
             new Entry("targets", TargetsCommand::new),
+            new Entry("estimate", EstimateCommand::new),
+            new Entry("roofline", RooflineCommand::new),
+            new Entry("fit", FitCommand::new),
             new Entry("config", ConfigCommand::new),
             new Entry("completion", CompletionCommand::new));
 

@@ -50,6 +50,10 @@ public record TargetsDocument(List<Row> targets) {
     private static Row row(Target target) {
         Map<String, Fact<Double>> rates = new TreeMap<>();
         target.rates().forEach((name, rate) -> rates.put(name, Fact.of(rate)));
+        target.calibration()
+                .ifPresent(calibration -> calibrated(target)
+                        .forEach((name, value) -> rates.put(
+                                name, Fact.of(new Sourced<>(value, calibration.status(), calibration.source())))));
         Sourced<HtpArch> arch = target.arch();
         return new Row(
                 target.name(),
@@ -60,5 +64,15 @@ public record TargetsDocument(List<Row> targets) {
                 Fact.of(target.vtcmMb()),
                 Fact.of(target.float16()),
                 rates);
+    }
+
+    /// The cost model's parameters, those of another target where they stand in.
+    private static Map<String, Double> calibrated(Target target) {
+        Map<String, Double> values = new TreeMap<>();
+        target.calibration().ifPresent(own -> {
+            own.from().flatMap(from -> Targets.find(from).calibration()).ifPresent(c -> values.putAll(c.values()));
+            values.putAll(own.values());
+        });
+        return values;
     }
 }

@@ -1,6 +1,7 @@
 package dev.nibble.target;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -14,6 +15,7 @@ import java.util.TreeMap;
 /// @param vtcmMb on-chip memory of the HTP, MiB
 /// @param float16 whether its HTP computes in half precision
 /// @param rates named rates; the unit stands in the name: `dram_peak_gbs`, `best_int8_tops`
+/// @param calibration what a cost model was fitted to on it
 public record Target(
         String name,
         List<String> aliases,
@@ -22,7 +24,8 @@ public record Target(
         Sourced<Integer> socId,
         Sourced<Integer> vtcmMb,
         Sourced<Boolean> float16,
-        SortedMap<String, Sourced<Double>> rates) {
+        SortedMap<String, Sourced<Double>> rates,
+        Optional<Calibration> calibration) {
     public Target {
         aliases = List.copyOf(aliases);
         rates = java.util.Collections.unmodifiableSortedMap(new TreeMap<>(rates));

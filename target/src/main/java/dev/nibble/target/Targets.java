@@ -87,8 +87,8 @@ public final class Targets {
                     "%s is not TOML: %s".formatted(document, e.getOriginalMessage()), "correct the file", e);
         }
         Json root = Json.of(node, document);
-        List<String> keys =
-                new ArrayList<>(List.of("name", "marketing", "aliases", "arch", "soc_id", "vtcm_mb", "float16"));
+        List<String> keys = new ArrayList<>(
+                List.of("name", "marketing", "aliases", "arch", "soc_id", "vtcm_mb", "float16", "calibration"));
         keys.addAll(RATES);
         root.allow(keys.toArray(String[]::new));
         SortedMap<String, Sourced<Double>> rates = new TreeMap<>();
@@ -106,7 +106,23 @@ public final class Targets {
                 sourced(root, "soc_id", j -> j.integer("value")),
                 sourced(root, "vtcm_mb", j -> (int) positive(j)),
                 sourced(root, "float16", j -> j.flag("value").orElse(true)),
-                rates);
+                rates,
+                root.has("calibration") ? Optional.of(calibration(root.object("calibration"))) : Optional.empty());
+    }
+
+    private static Calibration calibration(Json json) {
+        SortedMap<String, Double> values = new TreeMap<>();
+        for (Map.Entry<String, Json> entry : json.entries()) {
+            String key = entry.getKey();
+            if (!List.of("from", "status", "source").contains(key)) {
+                double value = json.number(key);
+                if (!(value > 0) || Double.isInfinite(value)) {
+                    throw json.error("'%s' is %s".formatted(key, value), "give a positive number");
+                }
+                values.put(key, value);
+            }
+        }
+        return new Calibration(json.text("from"), values, status(json), source(json));
     }
 
     private static double positive(Json json) {
@@ -133,18 +149,24 @@ public final class Targets {
             throw root.error("there is no '" + key + "'", "give it with value, status and source");
         }
         Json json = root.object(key).allow("value", "status", "source");
+        return new Sourced<>(value.apply(json), status(json), source(json));
+    }
+
+    private static Status status(Json json) {
         Map<String, Status> statuses = new TreeMap<>();
         for (Status status : Status.values()) {
             statuses.put(status.name().toLowerCase(Locale.ROOT), status);
         }
-        Status status = Optional.ofNullable(statuses.get(json.text("status").orElse("")))
+        return Optional.ofNullable(statuses.get(json.text("status").orElse("")))
                 .orElseThrow(() -> json.error(
                         "'status' must be one of " + String.join(", ", statuses.keySet()),
                         "say where the value is from"));
-        String source = json.text("source")
+    }
+
+    private static String source(Json json) {
+        return json.text("source")
                 .filter(s -> !s.isBlank())
                 .orElseThrow(() -> json.error("there is no 'source'", "say where the value is from"));
-        return new Sourced<>(value.apply(json), status, source);
     }
 
     private static String resource(String name) {

@@ -1,0 +1,133 @@
+package dev.nibble.npu;
+
+import dev.nibble.npu.Estimate.Finding;
+import dev.nibble.npu.cost.LayerTime;
+import dev.nibble.npu.cost.Parameter;
+import dev.nibble.npu.cost.Precision;
+import dev.nibble.npu.fuse.FuseLayers.NearMiss;
+import dev.nibble.npu.memory.MemoryTimeline;
+import dev.nibble.npu.work.Flow;
+import dev.nibble.npu.work.Work;
+import dev.nibble.target.Status;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.TreeSet;
+
+/// What an estimate shows that a user can act on.
+final class Findings {
+    /// Less than this share of a run is not worth a line.
+    private static final double WORTH = 0.03;
+
+    private Findings() {}
+
+    static List<Finding> of(
+            Flow flow,
+            List<Work> works,
+            List<Precision> widths,
+            List<LayerTime> times,
+            double total,
+            Estimator estimator,
+            MemoryTimeline memory,
+            List<NearMiss> misses,
+            double runMicros) {
+        List<Finding> findings = new ArrayList<>();
+        Set<String> unknown = new TreeSet<>();
+        works.forEach(w -> unknown.addAll(w.withoutRule()));
+        if (!unknown.isEmpty()) {
+            findings.add(new Finding(
+                    "operator-without-rule",
+                    "warning",
+                    "estimated by their bytes alone, for want of a rule: " + String.join(", ", unknown),
+                    "take the time of these layers for a lower bound",
+                    0));
+        }
+        if (estimator.calibration().status() == Status.ASSUMED) {
+            findings.add(new Finding(
+                    "assumed-target",
+                    "warning",
+                    "no latency of " + estimator.machine().name() + " was in the fit: "
+                            + estimator.calibration().source(),
+                    "measure a few models and run nibble fit",
+                    0));
+        }
+        double pixels = 0;
+        double perChannel = 0;
+        double spill = 0;
+        for (int i = 0; i < works.size(); i++) {
+            double ns = estimator.machine().get(Parameter.PIXEL_NS);
+            pixels += works.get(i).normalizedPixels() * ns / 1e3;
+            perChannel += widths.get(i).floating()
+                    ? 0
+                    : times.get(i).vector() * Math.signum(works.get(i).perChannel());
+            spill += times.get(i).spilledBytes();
+        }
+        cost(
+                findings,
+                total,
+                pixels,
+                "input-normalization",
+                "the input is normalized channel by channel on the device",
+                "fold (x − mean) / std into the first convolution, or into the input's scale");
+        cost(
+                findings,
+                total,
+                perChannel,
+                "normalization-alone",
+                "quantized BatchNormalization layers stand alone",
+                "fold them into a convolution; behind a concatenation, keep them in float");
+        cost(
+                findings,
+                total,
+                spill / (estimator.machine().get(Parameter.MEMORY_GBS) * 1e3),
+                "spill",
+                String.format(Locale.ROOT, "%.1f MB of activations do not stay on the chip", spill / 1e6),
+                "a smaller input, 8-bit activations, or fewer channels where pictures are large");
+        cost(
+                findings,
+                total,
+                runMicros,
+                "run-overhead",
+                "dispatch, inputs and outputs stand beside the layers",
+                "batch several inputs, or keep inputs and outputs quantized and on the device");
+        if (memory.peakBytes() > estimator.machine().vtcmMb() * 1e6) {
+            findings.add(new Finding(
+                    "exceeds-vtcm",
+                    "info",
+                    String.format(
+                            Locale.ROOT,
+                            "at '%s' %.1f MB live at once, more than the %.0f MB of VTCM: layers run in tiles",
+                            memory.peakLayer(),
+                            memory.peakBytes() / 1e6,
+                            estimator.machine().vtcmMb()),
+                    "see the tiles in nibble roofline",
+                    0));
+        }
+        if (!misses.isEmpty()) {
+            NearMiss first = misses.getFirst();
+            findings.add(new Finding(
+                    "near-misses",
+                    "info",
+                    "%d patterns all but fuse; the first: %s at '%s': %s"
+                            .formatted(misses.size(), first.rule(), first.node(), first.reason()),
+                    "take the extra reader away where it is not needed",
+                    0));
+        }
+        findings.sort(Comparator.comparingDouble(Finding::micros).reversed());
+        return List.copyOf(findings);
+    }
+
+    private static void cost(
+            List<Finding> findings, double total, double micros, String code, String what, String fix) {
+        if (total > 0 && micros / total > WORTH) {
+            findings.add(new Finding(
+                    code,
+                    "info",
+                    String.format(Locale.ROOT, "%s: %.0f µs, %.0f %% of the run", what, micros, 100 * micros / total),
+                    fix,
+                    micros));
+        }
+    }
+}
