@@ -107,6 +107,6 @@ final class ConfigCommand extends NibbleCommand {
     }
 
     private static String shown(Setting setting) {
-        return setting.value() == null ? "-" : setting.value();
+        return setting.value() == null ? "(not set)" : setting.value();
     }
 }

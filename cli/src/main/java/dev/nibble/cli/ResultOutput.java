@@ -15,7 +15,12 @@ final class ResultOutput {
     static void print(NibbleCommand command, ResultDocument document, Path folder) {
         Terminal terminal = command.terminal();
         switch (command.everywhere().format()) {
-            case JSON -> terminal.out().println(ReportJson.write(document));
+            case JSON -> {
+                terminal.out().println(ReportJson.write(document));
+                if (document.verdict().alarming()) {
+                    command.warn(document.verdict().sentence());
+                }
+            }
             case TABLE -> {
                 terminal.out()
                         .println(TerminalReport.of(document, new TerminalStyle(WIDTH, terminal.colorOut(), true), false)

@@ -90,6 +90,7 @@ final class SampleOptions {
             order = 114,
             names = "--tokenizer",
             paramLabel = "FILE",
+            hidden = true,
             description = "tokenizer.json for samples that are text.")
     private @Nullable Path tokenizer;
 

@@ -24,7 +24,7 @@ class ConfigurationTest {
         assertEquals("2 # command line", line(shown, "threads"));
         assertEquals("7 # " + directory.resolve("nibble.toml"), line(shown, "seed"));
         assertEquals("table # default", line(shown, "format"));
-        assertEquals("- # default", line(shown, "max-memory"));
+        assertEquals("(not set) # default", line(shown, "max-memory"));
     }
 
     @Test

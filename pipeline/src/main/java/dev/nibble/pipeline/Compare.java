@@ -107,7 +107,7 @@ public final class Compare {
             if (outcome.outputs().size() > 1) {
                 outcome.outputs()
                         .forEach((name, output) -> findings.add(Findings.note(
-                                "M102",
+                                "M104",
                                 "output '%s': SQNR %s, cosine %s"
                                         .formatted(
                                                 name,

@@ -34,16 +34,21 @@ final class Findings {
         return new Finding(finding.code().toUpperCase(Locale.ROOT), severity, finding.text(), fix);
     }
 
-    /// `findings`, of each code the first few; how many more there are of it is said in a finding of its own.
+    /// `findings`; of a note the first of its code and the number of others, of warnings and errors the first few.
     static List<Finding> grouped(List<dev.nibble.quant.place.Finding> findings) {
         Map<String, List<Finding>> byCode = new LinkedHashMap<>();
         findings.forEach(finding -> byCode.computeIfAbsent(finding.code(), code -> new ArrayList<>())
                 .add(of(finding)));
         List<Finding> result = new ArrayList<>();
         byCode.values().forEach(same -> {
+            Finding first = same.getFirst();
+            if (first.severity() == Finding.Severity.NOTE && same.size() > 1) {
+                String text = "%s; and so in %d more places".formatted(first.text(), same.size() - 1);
+                result.add(new Finding(first.code(), first.severity(), text, first.fix()));
+                return;
+            }
             result.addAll(same.subList(0, Math.min(SHOWN_OF_A_KIND, same.size())));
             if (same.size() > SHOWN_OF_A_KIND) {
-                Finding first = same.getFirst();
                 result.add(new Finding(
                         first.code(),
                         first.severity(),

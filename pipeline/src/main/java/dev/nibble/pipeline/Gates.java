@@ -4,6 +4,7 @@ import dev.nibble.graph.NibbleException;
 import dev.nibble.report.Figures;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /// What a result must reach: `--max-drop`, `--min-sqnr`, `--min-cosine`. Null is no gate.
@@ -42,7 +43,7 @@ public record Gates(
                     drop == null
                             ? "the drop is not known without labels, and --max-drop is " + maxDropPoints
                             : "the drop is %s points, more than --max-drop %s"
-                                    .formatted(Figures.number(drop * 100), maxDropPoints));
+                                    .formatted(String.format(Locale.ROOT, "%.2f", drop * 100), maxDropPoints));
         }
         if (minSqnrDb != null && !(sqnrDb != null && sqnrDb >= minSqnrDb)) {
             failures.add("the SQNR is %s, less than --min-sqnr %s"

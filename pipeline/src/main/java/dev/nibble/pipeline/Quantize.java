@@ -21,8 +21,11 @@ import dev.nibble.quant.encodings.EncodingsVersion;
 import dev.nibble.quant.encodings.EncodingsWriter;
 import dev.nibble.quant.export.Boundary;
 import dev.nibble.quant.place.PlacementPlan;
+import dev.nibble.quant.weight.CorrectBias;
 import dev.nibble.report.Badge;
 import dev.nibble.report.FileRecord;
+import dev.nibble.report.Finding;
+import dev.nibble.report.PassRecord;
 import dev.nibble.report.ReportJson;
 import dev.nibble.report.Reproduce;
 import dev.nibble.report.ResultDocument;
@@ -43,6 +46,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Supplier;
 
 /// `quantize`: from a float model and samples to a folder with the quantized model, its float twin, its encodings, and
@@ -192,10 +196,13 @@ public final class Quantize {
                         "the labels were not used: the first output is neither a list of classes nor text",
                         "name a metric with --metric, or leave the labels away"));
             }
-            List<Variant> variants = List.of(
-                    new Variant("float", prepared.original(), Executor.Optimization.DEFAULT),
-                    new Variant("off", qdq, Executor.Optimization.OFF),
-                    new Variant("default", qdq, Executor.Optimization.DEFAULT));
+            List<Variant> variants = new ArrayList<>();
+            variants.add(new Variant("float", prepared.original(), Executor.Optimization.DEFAULT));
+            variants.add(new Variant("off", qdq, Executor.Optimization.OFF));
+            unloadable(qdq)
+                    .ifPresentOrElse(
+                            report::finding,
+                            () -> variants.add(new Variant("default", qdq, Executor.Optimization.DEFAULT)));
             List<Evaluation.Outcome> outcomes = Evaluation.of(
                     variants,
                     data,
@@ -207,7 +214,9 @@ public final class Quantize {
                     progress);
             long classes = TaskMetrics.classes(prepared.original());
             report.headline(Measurements.of(outcomes.get(0), outcomes.get(1), "off", classes));
-            report.defaultOptimization(Measurements.of(outcomes.get(0), outcomes.get(2), "default", classes));
+            if (outcomes.size() > 2) {
+                report.defaultOptimization(Measurements.of(outcomes.get(0), outcomes.get(2), "default", classes));
+            }
             if (outcomes.get(1).outputs().size() > 1) {
                 report.finding(Findings.note(
                         "M101",
@@ -234,6 +243,20 @@ public final class Quantize {
         layers(quantized, qdq, calibration, report);
     }
 
+    /// Why the file cannot be run with default optimization, which says nothing of the file's own arithmetic.
+    private Optional<Finding> unloadable(Model qdq) {
+        try (Executor.Session session =
+                executor.open(qdq, Evaluation.floatOutputs(qdq), optimization(Executor.Optimization.DEFAULT))) {
+            return Optional.empty();
+        } catch (NibbleException e) {
+            return Optional.of(Findings.warning(
+                    "M105",
+                    "ONNX Runtime cannot load the quantized file with its default graph optimization: "
+                            + e.getMessage(),
+                    "turn graph optimization off where the file is run on the CPU"));
+        }
+    }
+
     private QuantizeOptions.Samples fallback(DataSet calibration) {
         DataOptions given = calibration.options();
         long take = Math.min(QuantizeOptions.FALLBACK_EVALUATION, calibration.size());
@@ -244,7 +267,7 @@ public final class Quantize {
         long samples = Math.min(LAYER_SAMPLES, data.size());
         try (Progress.Stage stage = progress.begin("comparing layers", samples);
                 LayerComparison comparison = new LayerComparison(
-                        quantized.plan().model(), qdq, executor, optimization(Executor.Optimization.OFF))) {
+                        quantized.exact(), qdq, executor, optimization(Executor.Optimization.OFF))) {
             for (long i = 0; i < samples; i++) {
                 comparison.add(data.sample(i * data.size() / samples));
                 stage.advance();
@@ -262,6 +285,7 @@ public final class Quantize {
     private void describe(
             PreparedModel prepared, QuantizedModel quantized, DataSet data, ResultDocumentBuilder report) {
         report.passes(prepared.passes());
+        biasPass(quantized).ifPresent(pass -> report.passes(List.of(pass)));
         report.skipped(quantized.plan().skipped().stream()
                 .map(skipped -> new Skipped(skipped.node(), skipped.op(), skipped.reason()))
                 .toList());
@@ -298,6 +322,21 @@ public final class Quantize {
         report.badge("tensors.sqnrDb", Badge.ESTIMATED);
         CpuFeatures.here().caution().ifPresent(report::assumption);
         NextSteps.of(options).forEach(report::next);
+    }
+
+    private static Optional<PassRecord> biasPass(QuantizedModel quantized) {
+        CorrectBias.Result biases = quantized.biases();
+        if (biases == null) {
+            return Optional.empty();
+        }
+        List<String> changes = biases.corrected().isEmpty()
+                ? List.of()
+                : List.of("corrected the biases of %d layers for the rounding of their weights"
+                        .formatted(biases.corrected().size()));
+        List<Skipped> skipped = biases.skipped().entrySet().stream()
+                .map(left -> new Skipped(left.getKey(), null, left.getValue()))
+                .toList();
+        return Optional.of(new PassRecord("bias-correction", changes, skipped));
     }
 
     private Executor.Options optimization(Executor.Optimization optimization) {

@@ -100,5 +100,10 @@ public record QuantizeOptions(
             throw new NibbleException(
                     "encodings version '" + encodingsVersion + "' cannot be written", "choose 0.6.1, 1.0.0 or 2.0.0");
         }
+        if (encodingsVersion.equals("0.6.1") && precision.granularity() instanceof WeightGranularity.PerBlock) {
+            throw new NibbleException(
+                    "encodings 0.6.1 cannot express the blocks of --weight-granularity",
+                    "use --encodings-version 1.0.0 or 2.0.0, or --weight-granularity channel");
+        }
     }
 }

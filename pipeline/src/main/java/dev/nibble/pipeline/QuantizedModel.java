@@ -33,9 +33,12 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /// A model with its quantization: where the quantizers are, what they do, and both files that follow from it.
 ///
+/// @param exact the float model before any rounding, with the plan's value names: what errors are taken against
+/// @param biases what bias correction did; null where it was not asked for
 /// @param choices the range chosen for each encoding, by the value whose encoding it is
 /// @param twin the float model that the encodings key on
 /// @param export the QDQ model
@@ -45,6 +48,8 @@ import java.util.Map;
 /// @param quantizeSeconds wall time of everything after it
 public record QuantizedModel(
         PlacementPlan plan,
+        Model exact,
+        CorrectBias.@Nullable Result biases,
         Map<String, Ranges.Choice> choices,
         Quantization quantization,
         Model twin,
@@ -93,8 +98,10 @@ public record QuantizedModel(
         choices.forEach((source, choice) -> encodings.put(source, choice.range().encoding()));
         Map<String, TensorEncoding.Affine> weights = weights(plan, parameters);
         QuantizeModel.Result result = QuantizeModel.apply(plan, encodings, weights, Map.of());
+        Model exact = plan.model();
+        CorrectBias.Result corrected = null;
         if (correctBias) {
-            CorrectBias.Result corrected = CorrectBias.apply(
+            corrected = CorrectBias.apply(
                     plan,
                     result.quantization(),
                     InputMeans.of(plan.model(), CorrectBias.inputs(plan), data, executor, options, progress));
@@ -109,6 +116,8 @@ public record QuantizedModel(
         long done = System.nanoTime();
         return new QuantizedModel(
                 plan,
+                exact,
+                corrected,
                 choices,
                 result.quantization(),
                 twin,

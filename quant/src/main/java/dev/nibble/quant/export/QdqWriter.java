@@ -138,7 +138,7 @@ final class QdqWriter {
                 .anyMatch(n -> n.subgraphs().stream().anyMatch(g -> g.captured().contains(value)));
         if (captured) {
             findings.add(new Finding(
-                    "float-boundary",
+                    "Q105",
                     Finding.Severity.WARNING,
                     "'" + value + "' stays in float at the boundary: a subgraph reads it",
                     ""));

@@ -38,7 +38,7 @@ final class BoundMasks {
             if (changed > 0) {
                 bounded.add(Initializer.of(constant.name(), Tensor.of(constant.shape(), values)));
                 findings.add(new Finding(
-                        "mask-bounded",
+                        "Q102",
                         Finding.Severity.INFO,
                         "mask '%s': %d values below %s became %s, so that they do not set the range of Softmax's input"
                                 .formatted(constant.name(), changed, MASKED_BELOW, BOUND),

@@ -137,7 +137,7 @@ final class PlanBuilder {
                 }
                 if (choice.deviation() != null) {
                     notes.add(new Finding(
-                            "weight-format", Finding.Severity.INFO, "%s: %s".formatted(node, choice.deviation()), ""));
+                            "Q103", Finding.Severity.INFO, "%s: %s".formatted(node, choice.deviation()), ""));
                 }
                 boolean inEncodings = choice.role() != Role.OPERAND || !matmulBiases.contains(input);
                 WeightQuantizer known = weights.get(input);

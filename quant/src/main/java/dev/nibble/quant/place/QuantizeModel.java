@@ -252,7 +252,7 @@ public final class QuantizeModel {
         if (raised > 0) {
             boolean decided = codes.containsKey(name);
             findings.add(new Finding(
-                    "weight-scale-raised",
+                    "Q104",
                     decided ? Finding.Severity.WARNING : Finding.Severity.INFO,
                     "%s: %d of %d scales of weight '%s' were raised, so that bias and accumulator fit 32 bits%s"
                             .formatted(
@@ -261,7 +261,8 @@ public final class QuantizeModel {
                                     weight.groups(),
                                     name,
                                     decided ? "; its decided codes were rounded anew" : ""),
-                    "the weights of these channels are tiny beside the bias; check the layer, or remove the channels"));
+                    "these weights are tiny beside the bias and lose a little precision; look at the layer if it is among the"
+                            + " worst"));
         }
         return changed;
     }

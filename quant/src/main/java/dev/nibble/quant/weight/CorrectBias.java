@@ -29,7 +29,7 @@ public final class CorrectBias {
 
     /// @param plan the plan with corrected biases in its model
     /// @param corrected layers whose bias was corrected
-    /// @param skipped layers that have none to correct, and others that could not be, with the reason
+    /// @param skipped layers with quantized weights whose bias was left as it is, with the reason
     public record Result(PlacementPlan plan, List<String> corrected, Map<String, String> skipped) {}
 
     /// The values whose means are needed.
@@ -57,6 +57,20 @@ public final class CorrectBias {
             }
         }
         return List.copyOf(layers.values());
+    }
+
+    /// Layers with a quantized weight whose error no bias of their own can take.
+    private static Map<String, String> unbiased(PlacementPlan plan, Set<String> biases) {
+        Map<String, String> left = new LinkedHashMap<>();
+        for (WeightQuantizer weight : plan.weights()) {
+            for (Node node : weight.consumers()) {
+                boolean linear = node.isAny("Conv", "ConvTranspose", "Gemm", "MatMul");
+                if (linear && (node.inputs().size() < 3 || !biases.contains(node.input(2)))) {
+                    left.put(node.label(), "it has no constant bias that is its alone");
+                }
+            }
+        }
+        return left;
     }
 
     /// Corrects the biases of `plan` for the weights of `quantization`.
@@ -95,6 +109,7 @@ public final class CorrectBias {
             changed.put(bias.name(), Initializer.of(bias.name(), Tensor.of(old.shape(), values)));
             corrected.add(node.label());
         }
+        unbiased(plan, changed.keySet()).forEach(skipped::putIfAbsent);
         Graph edited = graph.edit(edit -> changed.values().forEach(edit::put));
         return new Result(plan.withModel(plan.model().withGraph(edited)), corrected, skipped);
     }

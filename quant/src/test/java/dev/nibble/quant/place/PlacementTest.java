@@ -207,7 +207,7 @@ class PlacementTest {
         org.junit.jupiter.api.Assertions.assertArrayEquals(
                 new float[] {0, 0, -100, -100},
                 plan.model().graph().initializer("mask").orElseThrow().tensor().toFloats());
-        assertEquals("mask-bounded", plan.notes().getFirst().code());
+        assertEquals("Q102", plan.notes().getFirst().code());
     }
 
     /// `|b / (s_x · s_w)| < 2³¹`: one channel of tiny weights and a large bias.
@@ -225,8 +225,7 @@ class PlacementTest {
         plan.observedBySource().keySet().forEach(s -> ranges.put(s, Encoding.ofRange(-1, 101, 8, Symmetry.ASYMMETRIC)));
         QuantizeModel.Result result = QuantizeModel.apply(plan, ranges);
         assertEquals(
-                List.of("weight-scale-raised"),
-                result.findings().stream().map(Finding::code).toList());
+                List.of("Q104"), result.findings().stream().map(Finding::code).toList());
         var bias = result.quantization().biases().get("b");
         assertTrue(Math.abs(bias.codes().longAt(1)) <= 1L << 30);
         assertEquals(

@@ -5,12 +5,15 @@ import java.util.Arrays;
 import java.util.List;
 
 /// An aligned table. Numbers stand to the right; where the terminal is too narrow the flexible columns give way,
-/// losing their middle.
+/// losing their middle, as far as names can still be told apart: a table that needs more is wider.
 public final class TextTable {
     /// Columns between two columns.
     private static final int GAP = 2;
 
-    /// No flexible column gets narrower.
+    /// The first column holds names and gets no narrower.
+    private static final int MIN_NAME = 28;
+
+    /// No other flexible column gets narrower.
     private static final int MIN_FLEXIBLE = 8;
 
     private final List<Column> columns;
@@ -73,7 +76,7 @@ public final class TextTable {
         while (excess > 0) {
             int widest = -1;
             for (int i = 0; i < widths.length; i++) {
-                boolean shrinks = columns.get(i).align() == Align.LEFT && widths[i] > MIN_FLEXIBLE;
+                boolean shrinks = columns.get(i).align() == Align.LEFT && widths[i] > (i == 0 ? MIN_NAME : MIN_FLEXIBLE);
                 if (shrinks && (widest < 0 || widths[i] > widths[widest])) {
                     widest = i;
                 }

