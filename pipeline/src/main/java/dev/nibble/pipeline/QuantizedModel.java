@@ -9,6 +9,7 @@ import dev.nibble.graph.pass.RaiseOpset;
 import dev.nibble.pipeline.calibrate.Calibration;
 import dev.nibble.pipeline.calibrate.Calibrator;
 import dev.nibble.pipeline.calibrate.InputMeans;
+import dev.nibble.pipeline.calibrate.JoinedRanges;
 import dev.nibble.pipeline.calibrate.OutputErrors;
 import dev.nibble.pipeline.calibrate.Ranges;
 import dev.nibble.quant.Encoding;
@@ -111,6 +112,7 @@ public record QuantizedModel(
         ExportResult export = QdqExport.export(plan, result.quantization(), boundary);
         List<Finding> findings = new ArrayList<>(plan.notes());
         findings.addAll(result.findings());
+        findings.addAll(JoinedRanges.find(plan, observed, result.quantization().activations()));
         findings.addAll(export.findings());
         Model twin = FloatTwin.of(plan, result.quantization());
         long done = System.nanoTime();

@@ -33,7 +33,9 @@ public final class Measurements {
                 outputs.sqnrDb().value(),
                 outputs.cosine().value(),
                 outputs.klNats().value(),
-                outputs.argmaxAgreement().value());
+                TaskMetrics.answersByLargest(reference.variant().model())
+                        ? outputs.argmaxAgreement().value()
+                        : null);
     }
 
     private static Metric metric(TaskMetric reference, TaskMetric measured, long classes) {

@@ -7,9 +7,11 @@ import dev.nibble.data.metric.TaskMetric;
 import dev.nibble.data.metric.TextAccuracy;
 import dev.nibble.data.metric.TopK;
 import dev.nibble.graph.Dim;
+import dev.nibble.graph.Graph;
 import dev.nibble.graph.Model;
 import dev.nibble.graph.Nearest;
 import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.Node;
 import dev.nibble.graph.ValueInfo;
 import dev.nibble.graph.io.ModelMetadata;
 import java.util.ArrayList;
@@ -94,6 +96,27 @@ public final class TaskMetrics {
             alphabet.add(" ");
         }
         return CtcDecoder.blankFirst(alphabet);
+    }
+
+    /// Whether the place of the largest value of the first output is the model's answer: for a vector of a sample, and
+    /// for the scores of a sequence; not for boxes, maps or signals.
+    public static boolean answersByLargest(Model model) {
+        Graph graph = model.graph();
+        if (rank(model) == 2) {
+            return true;
+        }
+        Node last = graph.producer(graph.outputs().getFirst().name()).orElse(null);
+        while (last != null && last.isAny("Reshape", "Squeeze", "Unsqueeze", "Identity", "Cast", "Transpose")) {
+            last = graph.producer(last.input(0)).orElse(null);
+        }
+        Node scores = last;
+        boolean biased = scores != null
+                && scores.is("Add")
+                && scores.inputs().stream()
+                        .anyMatch(input -> graph.producer(input)
+                                .filter(n -> n.is("MatMul"))
+                                .isPresent());
+        return scores != null && (biased || scores.isAny("Softmax", "LogSoftmax", "MatMul", "Gemm"));
     }
 
     /// Whether the first output may be a list of classes: as far as its declared shape says.

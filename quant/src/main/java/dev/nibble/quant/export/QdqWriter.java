@@ -106,7 +106,9 @@ final class QdqWriter {
         for (Bounded bounded : plan.bounded()) {
             String output = bounded.node().output(0);
             Encoding grid = quantization.activations().get(output);
-            if (grid == null || !graph.producer(bounded.node().input(0)).isPresent()) {
+            boolean made = graph.producer(bounded.node().input(0)).isPresent();
+            // A subgraph reads the value itself, not what was dequantized: it would miss the bounds.
+            if (grid == null || !made || isCaptured(output)) {
                 continue;
             }
             double slack = 0.49 * grid.scale();
@@ -134,8 +136,7 @@ final class QdqWriter {
         if (boundary == Boundary.FLOAT) {
             return false;
         }
-        boolean captured = graph.nodes().stream()
-                .anyMatch(n -> n.subgraphs().stream().anyMatch(g -> g.captured().contains(value)));
+        boolean captured = isCaptured(value);
         if (captured) {
             findings.add(new Finding(
                     "Q105",
@@ -144,6 +145,11 @@ final class QdqWriter {
                     ""));
         }
         return !captured;
+    }
+
+    private boolean isCaptured(String value) {
+        return graph.consumers(value).stream()
+                .anyMatch(n -> n.subgraphs().stream().anyMatch(g -> g.captured().contains(value)));
     }
 
     private void quantizeInput(String input) {

@@ -8,7 +8,7 @@ import dev.nibble.target.PlacementRules;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Bounds attention masks. A mask of −1e9 or −∞ that is added before Softmax would set the range of what
+/// Bounds attention masks. A mask of −1e9 or −∞ that is added or filled in before Softmax would set the range of what
 /// Softmax reads, and no steps would be left for the scores; −100 gives the same zeros.
 final class BoundMasks {
     private static final float MASKED_BELOW = -1e4f;
@@ -51,14 +51,15 @@ final class BoundMasks {
         return new Result(graph.edit(e -> bounded.forEach(e::put)), findings);
     }
 
-    /// Whether everything that reads `value` leads it to an Add before Softmax.
+    /// Whether everything that reads `value` leads it to an Add or Where before Softmax.
     private static boolean isMask(Graph graph, PlacementRules rules, String value, int depth) {
         List<Node> consumers = graph.consumers(value);
         return !consumers.isEmpty()
                 && depth < 16
                 && !graph.isOutput(value)
                 && consumers.stream().allMatch(n -> {
-                    if (n.is("Add")) {
+                    boolean fills = n.is("Where") && !n.input(0).equals(value);
+                    if (n.is("Add") || fills) {
                         List<Node> next = graph.consumers(n.output(0));
                         return !next.isEmpty() && next.stream().allMatch(s -> s.is("Softmax"));
                     }

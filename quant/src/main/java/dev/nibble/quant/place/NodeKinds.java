@@ -3,6 +3,10 @@ package dev.nibble.quant.place;
 import dev.nibble.graph.Graph;
 import dev.nibble.graph.Initializer;
 import dev.nibble.graph.Node;
+import dev.nibble.graph.Tensor;
+import dev.nibble.quant.Extremes;
+import dev.nibble.quant.Kernels;
+import dev.nibble.quant.place.WeightQuantizer.Role;
 import dev.nibble.target.PlacementRules;
 import java.util.List;
 import java.util.Optional;
@@ -67,7 +71,25 @@ final class NodeKinds {
         if (floatInput && isGridPreserving(node)) {
             return new Kind.GridPreserving();
         }
-        return new Kind.Quantized();
+        Optional<String> infinite =
+                data.stream().filter(i -> isInfinite(node, i)).map(node::input).findFirst();
+        return infinite.<Kind>map(name ->
+                        new Kind.LeftInFloat("its constant '" + name + "' holds an infinity, which no code stands for"))
+                .orElseGet(Kind.Quantized::new);
+    }
+
+    /// A bound or a mask. An infinite weight is an error elsewhere.
+    private boolean isInfinite(Node node, int input) {
+        if (OperatorInputs.role(node, input) != Role.OPERAND || !types.isFloat(node.input(input))) {
+            return false;
+        }
+        Initializer constant = graph.initializer(node.input(input)).orElse(null);
+        if (constant == null || !constant.hasData()) {
+            return false;
+        }
+        Tensor values = constant.tensor();
+        Extremes extremes = Kernels.best().extremes(values.data(), 0, values.elements());
+        return extremes.max() == Float.POSITIVE_INFINITY || extremes.min() == Float.NEGATIVE_INFINITY;
     }
 
     private boolean isGridPreserving(Node node) {

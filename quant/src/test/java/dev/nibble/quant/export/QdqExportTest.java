@@ -4,11 +4,15 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.nibble.graph.Attribute;
 import dev.nibble.graph.DataType;
+import dev.nibble.graph.Graph;
 import dev.nibble.graph.Model;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.Node;
+import dev.nibble.graph.Shape;
 import dev.nibble.graph.Tensor;
+import dev.nibble.graph.ValueInfo;
 import dev.nibble.graph.io.ModelReader;
 import dev.nibble.graph.io.ModelWriter;
 import dev.nibble.quant.Encoding;
@@ -74,6 +78,37 @@ class QdqExportTest {
                 assertTrue(different <= Math.max(1, share * got.length), label + ": " + different + " differ");
             }
         });
+    }
+
+    /// Behind a quantizer from 0 up a Relu is superfluous, but not for a branch that reads the value itself.
+    @Test
+    void aReluThatASubgraphReadsIsNotDropped() {
+        Graph branch = Graph.of(
+                "branch",
+                List.of(Node.of("inner", "Identity", List.of("r"), List.of("inside"))),
+                List.of(),
+                List.of(),
+                List.of(ValueInfo.of("inside", DataType.FLOAT, Shape.of(1, 2, 4, 4))));
+        Model model = new GraphText()
+                .input("x", 1, 2, 4, 4)
+                .weight("w", 1, 2, 2, 1, 1)
+                .constant("which", new Tensor(DataType.BOOL, Shape.SCALAR, MemorySegment.ofArray(new byte[] {1})))
+                .node("Conv", "x w", "c")
+                .node("Relu", "c", "r")
+                .node(
+                        "If",
+                        "which",
+                        "y",
+                        new Attribute("then_branch", new Attribute.Value.OfGraph(branch)),
+                        new Attribute("else_branch", new Attribute.Value.OfGraph(branch)))
+                .output("y", 1, 2, 4, 4)
+                .model();
+        Model qdq = calibrated(model, precision("W8A8")).qdq(Boundary.FLOAT);
+        try (OrtRun run = OrtRun.open(qdq, List.of("y"), false)) {
+            for (float value : run.floats(GraphText.sample(model, 9))) {
+                assertTrue(value >= 0, "the branch saw " + value + " behind a Relu");
+            }
+        }
     }
 
     @ParameterizedTest

@@ -210,6 +210,45 @@ class PlacementTest {
         assertEquals("Q102", plan.notes().getFirst().code());
     }
 
+    /// TensorFlow and JAX write masks as Where(mask, scores, −∞).
+    @Test
+    void aMaskThatWhereFillsInIsBounded() {
+        Model model = new GraphText()
+                .input("x", 1, 4, 4)
+                .constant(
+                        "keep",
+                        new dev.nibble.graph.Tensor(
+                                dev.nibble.graph.DataType.BOOL,
+                                dev.nibble.graph.Shape.of(4),
+                                java.lang.foreign.MemorySegment.ofArray(new byte[] {1, 1, 0, 1})))
+                .constant("fill", dev.nibble.graph.Tensor.of(dev.nibble.graph.Shape.of(1), Float.NEGATIVE_INFINITY))
+                .node("Where", "keep x fill", "a")
+                .node("Softmax", "a", "y")
+                .output("y", 1, 4, 4)
+                .model();
+        PlacementPlan plan = plan(model, W8A8);
+        assertEquals(
+                -100f,
+                plan.model().graph().initializer("fill").orElseThrow().tensor().floatAt(0));
+    }
+
+    /// Max(x, −∞), as JAX writes the start of a reduction, is legal; no integer stands for the bound.
+    @Test
+    void anOperatorWithAnInfiniteBoundStaysInFloat() {
+        Model model = new GraphText()
+                .input("x", 1, 4)
+                .constant("bound", dev.nibble.graph.Tensor.of(dev.nibble.graph.Shape.of(1), Float.NEGATIVE_INFINITY))
+                .node("Max", "x bound", "a")
+                .node("Relu", "a", "y")
+                .output("y", 1, 4)
+                .model();
+        PlacementPlan plan = plan(model, W8A8);
+        assertTrue(plan.weights().isEmpty());
+        assertEquals(
+                "its constant 'bound' holds an infinity, which no code stands for",
+                plan.skipped().getFirst().reason());
+    }
+
     /// `|b / (s_x · s_w)| < 2³¹`: one channel of tiny weights and a large bias.
     @Test
     void aBiasThatWouldOverflowRaisesTheWeightScale() {

@@ -76,7 +76,8 @@ public final class TextTable {
         while (excess > 0) {
             int widest = -1;
             for (int i = 0; i < widths.length; i++) {
-                boolean shrinks = columns.get(i).align() == Align.LEFT && widths[i] > (i == 0 ? MIN_NAME : MIN_FLEXIBLE);
+                boolean shrinks =
+                        columns.get(i).align() == Align.LEFT && widths[i] > (i == 0 ? MIN_NAME : MIN_FLEXIBLE);
                 if (shrinks && (widest < 0 || widths[i] > widths[widest])) {
                     widest = i;
                 }
