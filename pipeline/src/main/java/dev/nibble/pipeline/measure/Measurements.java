@@ -26,16 +26,15 @@ public final class Measurements {
             metrics.add(metric(reference.metrics().get(i), measured.metrics().get(i), classes));
         }
         OutputComparison outputs = measured.headline();
+        boolean answers = TaskMetrics.answersByLargest(reference.variant().model());
         return new Measurement(
                 optimization,
                 metrics.isEmpty() ? null : metrics.getFirst(),
                 metrics.size() < 2 ? List.of() : metrics.subList(1, metrics.size()),
                 outputs.sqnrDb().value(),
                 outputs.cosine().value(),
-                outputs.klNats().value(),
-                TaskMetrics.answersByLargest(reference.variant().model())
-                        ? outputs.argmaxAgreement().value()
-                        : null);
+                answers ? outputs.klNats().value() : null,
+                answers ? outputs.argmaxAgreement().value() : null);
     }
 
     private static Metric metric(TaskMetric reference, TaskMetric measured, long classes) {
