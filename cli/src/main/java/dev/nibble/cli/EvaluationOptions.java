@@ -1,6 +1,7 @@
 package dev.nibble.cli;
 
 import dev.nibble.data.DataOptions;
+import dev.nibble.data.TextOptions;
 import dev.nibble.pipeline.QuantizeOptions;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -26,6 +27,9 @@ final class EvaluationOptions {
             description = "The column of a .csv that holds them.")
     private @Nullable String labelColumn;
 
+    @Option(order = 127, names = "--eval-lengths", paramLabel = "FILE", description = "As --lengths, for measuring.")
+    private @Nullable Path lengths;
+
     @Option(order = 124, names = "--eval-skip", paramLabel = "N", description = "As --skip, for measuring.")
     private @Nullable Long skip;
 
@@ -41,8 +45,13 @@ final class EvaluationOptions {
     ///
     /// @throws dev.nibble.graph.NibbleException where a number is out of its range
     Optional<QuantizeOptions.Samples> samples(QuantizeOptions.Samples calibration, Terminal terminal) {
-        boolean given =
-                data != null || labels != null || labelColumn != null || skip != null || every != null || take != null;
+        boolean given = data != null
+                || labels != null
+                || lengths != null
+                || labelColumn != null
+                || skip != null
+                || every != null
+                || take != null;
         if (!given) {
             return Optional.empty();
         }
@@ -52,6 +61,12 @@ final class EvaluationOptions {
                 .withLabels(
                         labels == null ? sameLabels : terminal.resolve(labels),
                         labelColumn == null ? base.labelColumn() : labelColumn);
+        if (data != null || lengths != null) {
+            TextOptions text = base.text();
+            Path own = lengths == null ? null : terminal.resolve(lengths);
+            options = options.withText(
+                    new TextOptions(text.tokenizer(), text.maxLength(), text.padding(), own, text.pooling()));
+        }
         Path path = data == null ? calibration.path() : terminal.resolve(data);
         return Optional.of(new QuantizeOptions.Samples(path, options));
     }

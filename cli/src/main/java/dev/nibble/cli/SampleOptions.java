@@ -2,6 +2,7 @@ package dev.nibble.cli;
 
 import dev.nibble.data.DataOptions;
 import dev.nibble.data.Layout;
+import dev.nibble.data.TextOptions;
 import dev.nibble.pipeline.QuantizeOptions;
 import java.nio.file.Path;
 import java.util.List;
@@ -15,7 +16,7 @@ final class SampleOptions {
             names = "--data",
             paramLabel = "PATH",
             required = true,
-            description = "Samples: .npy, .npz, a folder or zip of images, input_list.txt, or a data.toml.")
+            description = "Samples: .npy, .npz, a folder or zip of images, input_list.txt, text, or a data.toml.")
     private Path data;
 
     @Option(
@@ -90,9 +91,36 @@ final class SampleOptions {
             order = 114,
             names = "--tokenizer",
             paramLabel = "FILE",
-            hidden = true,
-            description = "tokenizer.json for samples that are text.")
+            description = "tokenizer.json for samples that are text: .txt, .csv or .jsonl.")
     private @Nullable Path tokenizer;
+
+    @Option(
+            order = 115,
+            names = "--max-length",
+            paramLabel = "N",
+            description = "Cut texts after N tokens (default: what the model or the tokenizer says).")
+    private @Nullable Integer maxLength;
+
+    @Option(
+            order = 116,
+            names = "--padding",
+            negatable = true,
+            description = "Fill texts up to --max-length instead of leaving them as long as they are.")
+    private @Nullable Boolean padding;
+
+    @Option(
+            order = 117,
+            names = "--lengths",
+            paramLabel = "FILE",
+            description = "For token ids in a .npy: how many of each row count, a .npy.")
+    private @Nullable Path lengths;
+
+    @Option(
+            order = 118,
+            names = "--pooling",
+            paramLabel = "mean|cls",
+            description = "How the tokens of a text become the embedding that is measured (default: mean).")
+    private TextOptions.@Nullable Pooling pooling;
 
     /// The samples, with relative paths resolved against the working directory.
     ///
@@ -118,6 +146,11 @@ final class SampleOptions {
                 every,
                 take,
                 batch,
-                tokenizer == null ? null : terminal.resolve(tokenizer));
+                new TextOptions(
+                        tokenizer == null ? null : terminal.resolve(tokenizer),
+                        maxLength,
+                        padding,
+                        lengths == null ? null : terminal.resolve(lengths),
+                        pooling));
     }
 }

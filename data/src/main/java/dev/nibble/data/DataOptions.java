@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 /// @param every default 1
 /// @param take default: all
 /// @param batch samples a batch; default 1
-/// @param tokenizer for text, which is not supported yet
+/// @param text how texts become token ids
 public record DataOptions(
         @Nullable Path labels,
         @Nullable String labelColumn,
@@ -37,10 +37,10 @@ public record DataOptions(
         @Nullable Long every,
         @Nullable Long take,
         @Nullable Integer batch,
-        @Nullable Path tokenizer) {
+        TextOptions text) {
     /// Nothing said.
-    public static final DataOptions NONE =
-            new DataOptions(null, null, null, null, null, List.of(), List.of(), null, null, null, null, null, null);
+    public static final DataOptions NONE = new DataOptions(
+            null, null, null, null, null, List.of(), List.of(), null, null, null, null, null, TextOptions.NONE);
 
     /// @throws NibbleException where a number is out of its range
     public DataOptions {
@@ -89,37 +89,42 @@ public record DataOptions(
                 every != null ? every : base.every,
                 take != null ? take : base.take,
                 batch != null ? batch : base.batch,
-                tokenizer != null ? tokenizer : base.tokenizer);
+                text.over(base.text));
     }
 
     public DataOptions withLabels(@Nullable Path labels, @Nullable String labelColumn) {
         return new DataOptions(
-                labels, labelColumn, layout, resize, crop, mean, std, scale, skip, every, take, batch, tokenizer);
+                labels, labelColumn, layout, resize, crop, mean, std, scale, skip, every, take, batch, text);
     }
 
     public DataOptions withLayout(@Nullable Layout layout) {
         return new DataOptions(
-                labels, labelColumn, layout, resize, crop, mean, std, scale, skip, every, take, batch, tokenizer);
+                labels, labelColumn, layout, resize, crop, mean, std, scale, skip, every, take, batch, text);
     }
 
     public DataOptions withResize(@Nullable Integer resize, @Nullable Integer crop) {
         return new DataOptions(
-                labels, labelColumn, layout, resize, crop, mean, std, scale, skip, every, take, batch, tokenizer);
+                labels, labelColumn, layout, resize, crop, mean, std, scale, skip, every, take, batch, text);
     }
 
     public DataOptions withNormalization(@Nullable Double scale, List<Double> mean, List<Double> std) {
         return new DataOptions(
-                labels, labelColumn, layout, resize, crop, mean, std, scale, skip, every, take, batch, tokenizer);
+                labels, labelColumn, layout, resize, crop, mean, std, scale, skip, every, take, batch, text);
     }
 
     public DataOptions withChoice(@Nullable Long skip, @Nullable Long every, @Nullable Long take) {
         return new DataOptions(
-                labels, labelColumn, layout, resize, crop, mean, std, scale, skip, every, take, batch, tokenizer);
+                labels, labelColumn, layout, resize, crop, mean, std, scale, skip, every, take, batch, text);
     }
 
     public DataOptions withBatch(@Nullable Integer batch) {
         return new DataOptions(
-                labels, labelColumn, layout, resize, crop, mean, std, scale, skip, every, take, batch, tokenizer);
+                labels, labelColumn, layout, resize, crop, mean, std, scale, skip, every, take, batch, text);
+    }
+
+    public DataOptions withText(TextOptions text) {
+        return new DataOptions(
+                labels, labelColumn, layout, resize, crop, mean, std, scale, skip, every, take, batch, text);
     }
 
     /// Whether scale, mean or std was said.

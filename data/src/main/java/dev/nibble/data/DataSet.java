@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -196,6 +197,17 @@ public final class DataSet implements AutoCloseable {
 
     public Optional<Label> label(long index) {
         return labels == null ? Optional.empty() : Optional.of(labels.get(at(index)));
+    }
+
+    /// How many tokens of sample `index` count, where it is a text; padding does not.
+    public OptionalInt tokens(long index) {
+        return samples.tokens(at(index));
+    }
+
+    /// Whether samples 2k and 2k+1 are two texts that are to be compared, and so were chosen.
+    public boolean paired() {
+        long skip = options.skip() == null ? 0 : options.skip();
+        return samples.paired() && skip % 2 == 0 && (options.every() == null || options.every() == 1) && size % 2 == 0;
     }
 
     /// One sample, preprocessed, as a batch of one in memory of its own. Where the model's batch is fixed, the sample

@@ -32,7 +32,11 @@ record DataToml(@Nullable Path data, Map<String, Path> inputs, DataOptions optio
             "every",
             "take",
             "batch",
-            "tokenizer");
+            "tokenizer",
+            "max-length",
+            "padding",
+            "lengths",
+            "pooling");
     private static final long LONGEST_FILE = 1 << 20;
 
     /// @throws NibbleException where the file is no TOML, a key is unknown or a value of the wrong kind
@@ -69,6 +73,7 @@ record DataToml(@Nullable Path data, Map<String, Path> inputs, DataOptions optio
             String layout = text(root, "layout");
             String labels = text(root, "labels");
             String tokenizer = text(root, "tokenizer");
+            String lengths = text(root, "lengths");
             return new DataToml(
                     data == null ? null : resolve(data),
                     inputs,
@@ -85,7 +90,12 @@ record DataToml(@Nullable Path data, Map<String, Path> inputs, DataOptions optio
                             whole(root, "every"),
                             whole(root, "take"),
                             integer(root, "batch"),
-                            tokenizer == null ? null : resolve(tokenizer)));
+                            new TextOptions(
+                                    tokenizer == null ? null : resolve(tokenizer),
+                                    integer(root, "max-length"),
+                                    truth(root, "padding"),
+                                    lengths == null ? null : resolve(lengths),
+                                    pooling(root))));
         }
 
         private Map<String, Path> inputs(JsonNode table) {
@@ -127,6 +137,27 @@ record DataToml(@Nullable Path data, Map<String, Path> inputs, DataOptions optio
                 throw wrong(key, "text in quotes");
             }
             return value.stringValue();
+        }
+
+        private TextOptions.@Nullable Pooling pooling(JsonNode root) {
+            String text = text(root, "pooling");
+            return switch (text) {
+                case null -> null;
+                case "mean" -> TextOptions.Pooling.MEAN;
+                case "cls" -> TextOptions.Pooling.CLS;
+                default -> throw wrong("pooling", "\"mean\" or \"cls\"");
+            };
+        }
+
+        private @Nullable Boolean truth(JsonNode root, String key) {
+            JsonNode value = value(root, key);
+            if (value.isMissingNode()) {
+                return null;
+            }
+            if (!value.isBoolean()) {
+                throw wrong(key, "true or false");
+            }
+            return value.booleanValue();
         }
 
         private @Nullable Integer integer(JsonNode root, String key) {

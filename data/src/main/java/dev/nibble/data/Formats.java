@@ -43,16 +43,23 @@ final class Formats {
         if (Files.isDirectory(path) || name.endsWith(".zip")) {
             return PictureSamples.open(path, labels != null && isTable(labels) ? labels : null, options.labelColumn());
         }
+        if (name.endsWith(".npy") && options.text().lengths() != null) {
+            return TokenSamples.npy(path, options.text(), inputs);
+        }
         if (name.endsWith(".npy")) {
             return ArraySamples.npy(path);
         }
         if (name.endsWith(".npz")) {
             return ArraySamples.npz(path, inputs);
         }
-        if (options.tokenizer() != null || name.endsWith(".csv") || name.endsWith(".jsonl")) {
+        boolean table = name.endsWith(".csv") || name.endsWith(".jsonl");
+        if (options.text().tokenizer() != null && (table || name.endsWith(".txt"))) {
+            return TokenSamples.texts(path, options, inputs);
+        }
+        if (table) {
             throw new NibbleException(
-                    "'%s' is text, and text (.csv, .jsonl, .txt with --tokenizer) is not supported yet".formatted(path),
-                    "tokenize it beforehand and store the ids as .npy or .npz");
+                    "'%s' is text, and it is not said how it becomes token ids".formatted(path),
+                    "add --tokenizer tokenizer.json, or store the ids as .npy or .npz");
         }
         if (name.endsWith(".txt")) {
             return InputListSamples.open(path, inputs, options.layout());
@@ -63,6 +70,6 @@ final class Formats {
         }
         throw new NibbleException(
                 "'%s' is of no kind that holds samples".formatted(path),
-                "use .npy, .npz, a folder or zip of JPEG and PNG, an input_list.txt or a data.toml");
+                "use .npy, .npz, a folder or zip of JPEG and PNG, an input_list.txt, a data.toml, or text with --tokenizer");
     }
 }

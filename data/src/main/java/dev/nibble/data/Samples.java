@@ -5,6 +5,7 @@ import dev.nibble.graph.Tensor;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /// Stored samples, as they lie in a file or are made up: nothing is chosen, converted or normalized yet. A [DataSet]
 /// does that.
@@ -36,6 +37,16 @@ public interface Samples extends AutoCloseable {
     /// How many labels there are; −1 where there are none. Must be [#size] for them to be used.
     default long labels() {
         return -1;
+    }
+
+    /// How many tokens of sample `index` count, where it is a text; padding does not.
+    default OptionalInt tokens(long index) {
+        return OptionalInt.empty();
+    }
+
+    /// Whether samples 2k and 2k+1 belong together: two texts that are to be compared.
+    default boolean paired() {
+        return false;
     }
 
     /// What was left out on opening, and anything else worth saying.

@@ -295,14 +295,6 @@ class DataSetTest {
     }
 
     @Test
-    void textIsSaidToComeLater() throws Exception {
-        Path csv = write("x.csv", "a\n".getBytes(UTF_8));
-        NibbleException e =
-                assertThrows(NibbleException.class, () -> DataSet.open(csv, DataOptions.NONE, List.of(floats(-1, 2))));
-        assertTrue(e.getMessage().contains("not supported yet"), e.getMessage());
-    }
-
-    @Test
     void unbatchedInputsTakeOneSampleAtATime() throws Exception {
         Path path = write("x.npy", Npy.floats(new long[] {2, 3, 4}, new float[24]));
         try (DataSet set = DataSet.open(path, DataOptions.NONE, List.of(floats(3, 4)));

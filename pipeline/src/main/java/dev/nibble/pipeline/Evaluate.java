@@ -84,7 +84,6 @@ public final class Evaluate {
         }
         variants.add(new Variant("off", model.model(), Executor.Optimization.OFF));
         variants.add(new Variant("default", model.model(), Executor.Optimization.DEFAULT));
-        long samples;
         Doctor doctor = new Doctor();
         try (DataSet data =
                 DataSet.open(options.data().path(), options.data().options(), PreparedModel.inputs(model.model()))) {
@@ -104,7 +103,6 @@ public final class Evaluate {
                     batch == null ? BATCH : batch,
                     doctor,
                     progress);
-            samples = data.size();
             data.findings().forEach(finding -> findings.add(Findings.of(finding)));
             int first = reference == null ? 0 : 1;
             for (int i = first; i < outcomes.size(); i++) {
@@ -121,7 +119,7 @@ public final class Evaluate {
                 model.info(),
                 headline.metric(),
                 headline.value(),
-                samples,
+                headline.n(),
                 headline.ci95(),
                 headline.reference(),
                 headline.difference(),
@@ -220,7 +218,8 @@ public final class Evaluate {
             }
         }
         Double difference = headline.difference();
-        if (difference != null && -difference > COLLAPSE_DROP) {
+        boolean less = Figures.lessIsBetter(headline.metric());
+        if (difference != null && (less ? difference : -difference) > COLLAPSE_DROP) {
             findings.addFirst(Findings.error(
                     "E102",
                     "the model has collapsed: %s against %s of the reference"

@@ -10,6 +10,7 @@ import dev.nibble.pipeline.calibrate.Calibration;
 import dev.nibble.pipeline.calibrate.Calibrator;
 import dev.nibble.pipeline.calibrate.InputMeans;
 import dev.nibble.pipeline.calibrate.JoinedRanges;
+import dev.nibble.pipeline.calibrate.MaskedScores;
 import dev.nibble.pipeline.calibrate.OutputErrors;
 import dev.nibble.pipeline.calibrate.Ranges;
 import dev.nibble.quant.Encoding;
@@ -88,7 +89,16 @@ public record QuantizedModel(
         Executor.Options options = new Executor.Options(threads, Executor.Optimization.DEFAULT);
         long start = System.nanoTime();
         Map<String, Observation> observed = Calibration.observe(
-                plan.model(), plan.observed(), data, executor, threads, maxMemory, batch, doctor, progress);
+                MaskedScores.separable(plan.model()),
+                plan.observed(),
+                data,
+                executor,
+                threads,
+                maxMemory,
+                batch,
+                doctor,
+                progress);
+        plan = MaskedScores.bound(plan, observed, precision.activationBits().orElse(16));
         long calibrated = System.nanoTime();
         Ranges ranges = Ranges.search(plan, observed, calibrator.searches());
         Map<String, Ranges.Choice> choices = switch (calibrator) {

@@ -127,6 +127,8 @@ public final class Figures {
             case "argmaxAgreement" -> "arg-max agreement";
             case "sqnrDb" -> "SQNR";
             case "klNats" -> "KL divergence";
+            case "spearman" -> "Spearman correlation";
+            case "nextTokenLoss" -> "next-token loss";
             default -> name;
         };
     }
@@ -137,8 +139,49 @@ public final class Figures {
             case "sqnrDb" -> decibels(value);
             case "cosine" -> cosine(value);
             case "klNats" -> value == null ? ABSENT : number(value) + " nats";
+            case "spearman" -> value == null ? ABSENT : signless(value * 100, 2);
+            case "nextTokenLoss", "perplexity" -> value == null ? ABSENT : signless(value, 4);
             default -> percent(value);
         };
+    }
+
+    /// A difference of two values of the metric `name`, signed, without its unit.
+    public static String metricDifference(String name, @Nullable Double difference) {
+        return switch (name) {
+            case "nextTokenLoss", "perplexity" -> difference == null ? ABSENT : signed(difference, 4);
+            default -> points(difference);
+        };
+    }
+
+    /// An interval of differences of the metric `name`.
+    public static String metricDifference(String name, @Nullable Interval differences) {
+        return differences == null
+                ? ABSENT
+                : metricDifference(name, (Double) differences.low()) + " … "
+                        + metricDifference(name, (Double) differences.high());
+    }
+
+    /// An interval of values of the metric `name`.
+    public static String metricInterval(String name, @Nullable Interval values) {
+        return switch (name) {
+            case "spearman", "nextTokenLoss", "perplexity" ->
+                values == null ? ABSENT : metricValue(name, values.low()) + " … " + metricValue(name, values.high());
+            default -> percent(values);
+        };
+    }
+
+    /// What a difference of the metric `name` is counted in, to stand behind it.
+    public static String metricUnit(String name) {
+        return switch (name) {
+            case "nextTokenLoss" -> " nats";
+            case "perplexity" -> "";
+            default -> " points";
+        };
+    }
+
+    /// Whether less of the metric `name` is better.
+    public static boolean lessIsBetter(String name) {
+        return name.equals("nextTokenLoss") || name.equals("perplexity");
     }
 
     static String signless(double value, int digits) {

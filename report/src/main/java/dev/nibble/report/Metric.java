@@ -3,11 +3,13 @@ package dev.nibble.report;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import org.jspecify.annotations.Nullable;
 
-/// A task metric of the float and the quantized model over the same samples. Accuracies are fractions, 0 to 1.
+/// A task metric of the float and the quantized model over the same samples. Accuracies and correlations are
+/// fractions, up to 1.
 ///
 /// @param name `top1`, `top5`, `characterAccuracy`, `wordAccuracy`, …
 /// @param floatValue of the float model, `float` in JSON
-/// @param drop `float − quantized`: positive is a loss
+/// @param drop what was lost, positive where it is a loss: `float − quantized`, for a loss in nats and perplexity
+///     `quantized − float`
 /// @param ci95 of `drop`, paired over the samples; absent where it was not computed
 /// @param n samples
 /// @param floatCi95 of the float value alone
@@ -39,6 +41,16 @@ public record Metric(
     /// A metric with its paired interval alone. @param ci95 of `floatValue − quantized`
     public static Metric of(String name, double floatValue, double quantized, @Nullable Interval ci95, long n) {
         return new Metric(name, floatValue, quantized, floatValue - quantized, ci95, n, null, null, null, null);
+    }
+
+    /// `quantized − float`.
+    public double difference() {
+        return quantized - floatValue;
+    }
+
+    /// The interval of [#difference].
+    public @Nullable Interval differenceCi95() {
+        return ci95 == null || Figures.lessIsBetter(name) ? ci95 : ci95.negated();
     }
 
     /// This metric with what guessing gives.

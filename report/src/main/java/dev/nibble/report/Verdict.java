@@ -124,14 +124,19 @@ public record Verdict(Level level, String sentence, List<String> notes) {
                         Level.UNKNOWN,
                         precision + " shows no certain loss: " + figures
                                 + "; these samples cannot rule out a loss of "
-                                + Figures.signless(interval.high() * 100, 1) + " points.");
+                                + (Figures.lessIsBetter(metric.name())
+                                        ? Figures.signless(interval.high(), 3)
+                                        : Figures.signless(interval.high() * 100, 1))
+                                + Figures.metricUnit(metric.name()) + ".");
     }
 
     private static String figures(Metric metric) {
-        Interval interval = metric.ci95();
-        return Figures.percent(metric.quantized()) + " against " + Figures.percent(metric.floatValue()) + " float ("
-                + Figures.points(0 - metric.drop()) + " points"
-                + (interval == null ? "" : ", 95 % interval " + Figures.points(interval.negated()))
+        Interval interval = metric.differenceCi95();
+        String name = metric.name();
+        return Figures.metricValue(name, metric.quantized()) + " against "
+                + Figures.metricValue(name, metric.floatValue()) + " float ("
+                + Figures.metricDifference(name, (Double) metric.difference()) + Figures.metricUnit(name)
+                + (interval == null ? "" : ", 95 % interval " + Figures.metricDifference(name, interval))
                 + ", " + Figures.count(metric.n(), "sample") + ")";
     }
 
@@ -184,9 +189,11 @@ public record Verdict(Level level, String sentence, List<String> notes) {
         if (metric != null && other != null && other.metric() != null) {
             double difference = other.metric().quantized() - metric.quantized();
             if (Math.abs(difference) > SMALL_DROP / 2) {
+                String name = metric.name();
                 notes.add("With ONNX Runtime's default graph optimization the same file gives "
-                        + Figures.percent(other.metric().quantized()) + " (" + Figures.points(difference)
-                        + " points): its fused kernels compute differently.");
+                        + Figures.metricValue(name, other.metric().quantized()) + " ("
+                        + Figures.metricDifference(name, (Double) difference) + Figures.metricUnit(name)
+                        + "): its fused kernels compute differently.");
             }
         }
         return notes;

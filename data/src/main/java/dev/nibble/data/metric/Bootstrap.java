@@ -22,6 +22,36 @@ final class Bootstrap {
                 : new Interval(sorted[(int) (RESAMPLES * 0.025)], sorted[(int) (RESAMPLES * 0.975) - 1]);
     }
 
+    /// The statistic of each resample, in the order drawn, so that two may be compared resample by resample; none where
+    /// there are fewer than two samples.
+    ///
+    /// @param statistic of the samples with these numbers
+    static double[] resamples(int n, ToDoubleFunction<int[]> statistic) {
+        if (n < 2) {
+            return new double[0];
+        }
+        SplittableRandom random = new SplittableRandom(SEED);
+        double[] values = new double[RESAMPLES];
+        int[] drawn = new int[n];
+        for (int r = 0; r < RESAMPLES; r++) {
+            for (int i = 0; i < n; i++) {
+                drawn[i] = random.nextInt(n);
+            }
+            values[r] = statistic.applyAsDouble(drawn);
+        }
+        return values;
+    }
+
+    /// The middle 95 % of resampled statistics; [Interval#NONE] where one is not finite.
+    static Interval percentiles(double[] values) {
+        if (values.length == 0 || !Arrays.stream(values).allMatch(Double::isFinite)) {
+            return Interval.NONE;
+        }
+        double[] sorted = values.clone();
+        Arrays.sort(sorted);
+        return new Interval(sorted[(int) (RESAMPLES * 0.025)], sorted[(int) (RESAMPLES * 0.975) - 1]);
+    }
+
     /// The statistic of each resample, in ascending order; none where there are fewer than two samples or a value is
     /// not finite.
     static double[] statistics(double[][] columns, ToDoubleFunction<double[]> statistic) {

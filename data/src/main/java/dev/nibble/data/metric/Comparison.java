@@ -1,5 +1,6 @@
 package dev.nibble.data.metric;
 
+import java.util.Arrays;
 import java.util.BitSet;
 
 /// Two runs over the same samples.
@@ -35,6 +36,23 @@ public record Comparison(
                 && scores instanceof Scores.Binary(BitSet second, int _)) {
             return binary(name, first, second, n);
         }
+        if (reference instanceof Scores.Ratio first && scores instanceof Scores.Ratio second) {
+            double[][] columns = {first.sums(), second.sums(), first.weights()};
+            return resampled(
+                    name,
+                    first.result(name).value(),
+                    second.result(name).value(),
+                    Bootstrap.statistics(columns, s -> second.statistic(s[1], s[2]) - first.statistic(s[0], s[2])),
+                    first.n());
+        }
+        if (reference instanceof Scores.Ranking first && scores instanceof Scores.Ranking second) {
+            return resampled(
+                    name,
+                    first.result(name).value(),
+                    second.result(name).value(),
+                    Bootstrap.resamples(first.n(), drawn -> second.over(drawn) - first.over(drawn)),
+                    first.n());
+        }
         int n = reference.n();
         double[] differences = new double[n];
         double firstSum = 0;
@@ -61,6 +79,16 @@ public record Comparison(
                 -1,
                 -1,
                 n);
+    }
+
+    private static Comparison resampled(String name, double first, double second, double[] differences, long n) {
+        long below = Arrays.stream(differences).filter(d -> d <= 0).count();
+        long above = Arrays.stream(differences).filter(d -> d >= 0).count();
+        Interval interval = Bootstrap.percentiles(differences);
+        double p = interval.equals(Interval.NONE)
+                ? Double.NaN
+                : Math.min(1, 2.0 * Math.min(below, above) / differences.length);
+        return new Comparison(name, first, second, second - first, interval, p, -1, -1, n);
     }
 
     private static Comparison binary(String name, BitSet first, BitSet second, int n) {

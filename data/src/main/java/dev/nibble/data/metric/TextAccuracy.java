@@ -1,5 +1,6 @@
 package dev.nibble.data.metric;
 
+import dev.nibble.data.Batch;
 import dev.nibble.data.Label;
 import dev.nibble.graph.Tensor;
 import java.util.Arrays;
@@ -37,6 +38,11 @@ public final class TextAccuracy implements TaskMetric {
     }
 
     @Override
+    public void add(Tensor output, Batch batch) {
+        add(output, batch.labels());
+    }
+
+    /// Adds as many samples as there are `labels`.
     public void add(Tensor output, List<Label> labels) {
         Rows.perSample(output, labels.size());
         for (int row = 0; row < labels.size(); row++) {

@@ -1,5 +1,6 @@
 package dev.nibble.data.metric;
 
+import dev.nibble.data.Batch;
 import dev.nibble.data.Label;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.Tensor;
@@ -32,6 +33,11 @@ public final class TopK implements TaskMetric {
     }
 
     @Override
+    public void add(Tensor output, Batch batch) {
+        add(output, batch.labels());
+    }
+
+    /// Adds as many samples as there are `labels`.
     public void add(Tensor output, List<Label> labels) {
         int count = Rows.perSample(output, labels.size());
         long last = output.shape().rank() < 2 ? 1 : output.shape().dim(1);

@@ -2,6 +2,7 @@ package dev.nibble.pipeline.calibrate;
 
 import dev.nibble.quant.Encoding;
 import dev.nibble.quant.Scheme;
+import dev.nibble.quant.Symmetry;
 import dev.nibble.quant.observe.Histogram;
 import dev.nibble.quant.observe.Observation;
 import dev.nibble.quant.place.ActivationQuantizer;
@@ -43,6 +44,7 @@ public final class Ranges {
     /// @throws dev.nibble.graph.NibbleException where a value was NaN or infinite; names the tensor and the sample
     public static Ranges search(PlacementPlan plan, Map<String, Observation> observed, List<RangeSearch> searches) {
         Ranges ranges = new Ranges();
+        Map<String, Histogram> masked = MaskedScores.find(plan, observed);
         Map<String, ActivationQuantizer> quantizers = plan.activationsByName();
         plan.observedBySource().forEach((source, values) -> {
             ActivationQuantizer quantizer = quantizers.get(source);
@@ -54,14 +56,14 @@ public final class Ranges {
                 histogram = histogram.merge(
                         observed.getOrDefault(value, Observation.NONE).requireFinite(value));
             }
+            Histogram scores = values.size() == 1 ? masked.get(values.getFirst()) : null;
+            histogram = scores == null ? histogram : scores;
             Map<String, RangeChoice> choices = new LinkedHashMap<>();
+            Symmetry symmetry = quantizer.scheme().symmetry();
             for (RangeSearch search : searches) {
+                RangeChoice choice = search.choose(histogram, quantizer.scheme().bits(), symmetry);
                 choices.put(
-                        search.id(),
-                        search.choose(
-                                histogram,
-                                quantizer.scheme().bits(),
-                                quantizer.scheme().symmetry()));
+                        search.id(), scores == null ? choice : MaskedScores.withRoomBelow(choice, scores, symmetry));
             }
             ranges.bySource.put(source, new Candidates(source, quantizer.scheme(), histogram, choices));
         });

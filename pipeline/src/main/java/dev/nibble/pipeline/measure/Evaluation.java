@@ -85,7 +85,7 @@ public final class Evaluation {
     private static void add(
             Outcome outcome, List<String> names, Map<String, Tensor> exact, Map<String, Tensor> seen, Batch batch) {
         for (TaskMetric metric : outcome.metrics()) {
-            metric.add(output(seen, names.getFirst()), batch.labels());
+            metric.add(output(seen, names.getFirst()), batch);
         }
         outcome.outputs()
                 .forEach((name, comparison) -> comparison.add(output(exact, name), output(seen, name), batch.size()));

@@ -4,6 +4,7 @@ import dev.nibble.data.metric.Comparison;
 import dev.nibble.data.metric.MetricResult;
 import dev.nibble.data.metric.OutputComparison;
 import dev.nibble.data.metric.TaskMetric;
+import dev.nibble.report.Figures;
 import dev.nibble.report.Interval;
 import dev.nibble.report.Measurement;
 import dev.nibble.report.Metric;
@@ -39,14 +40,15 @@ public final class Measurements {
 
     private static Metric metric(TaskMetric reference, TaskMetric measured, long classes) {
         Comparison comparison = Comparison.of(measured.name(), reference.scores(), measured.scores());
-        // A drop is float less quantized; a comparison is the other way round.
-        Interval drop = interval(comparison.ci95());
+        boolean less = Figures.lessIsBetter(measured.name());
+        // A comparison is quantized less float; a drop is what was lost.
+        Interval change = interval(comparison.ci95());
         return new Metric(
                 measured.name(),
                 comparison.reference(),
                 comparison.value(),
-                0 - comparison.difference(),
-                drop == null ? null : drop.negated(),
+                less ? comparison.difference() : 0 - comparison.difference(),
+                change == null || less ? change : change.negated(),
                 comparison.n(),
                 interval(reference.result()),
                 interval(measured.result()),

@@ -2,7 +2,10 @@ package dev.nibble.pipeline.measure;
 
 import dev.nibble.data.DataSet;
 import dev.nibble.data.Label;
+import dev.nibble.data.TextOptions;
 import dev.nibble.data.metric.CtcDecoder;
+import dev.nibble.data.metric.NextTokenLoss;
+import dev.nibble.data.metric.SentencePairs;
 import dev.nibble.data.metric.TaskMetric;
 import dev.nibble.data.metric.TextAccuracy;
 import dev.nibble.data.metric.TopK;
@@ -12,6 +15,7 @@ import dev.nibble.graph.Model;
 import dev.nibble.graph.Nearest;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.Node;
+import dev.nibble.graph.Shape;
 import dev.nibble.graph.ValueInfo;
 import dev.nibble.graph.io.ModelMetadata;
 import java.util.ArrayList;
@@ -23,7 +27,8 @@ import org.jspecify.annotations.Nullable;
 /// Which metric suits a model and its labels.
 public final class TaskMetrics {
     /// What `--metric` takes.
-    public static final List<String> NAMES = List.of("auto", "top1", "top5", "characters", "words", "none");
+    public static final List<String> NAMES =
+            List.of("auto", "top1", "top5", "characters", "words", "spearman", "loss", "none");
 
     /// The keys under which producers leave a text recogniser's alphabet, one character a line.
     private static final List<String> ALPHABET_KEYS = List.of("character", "alphabet", "characters");
@@ -41,12 +46,21 @@ public final class TaskMetrics {
                     "there is no metric '" + wanted + "'",
                     Nearest.didYouMean(wanted, NAMES, "choose one of " + String.join(", ", NAMES)));
         }
-        if (wanted.equals("none") || wanted.equals("auto") && !data.labelled()) {
+        if (wanted.equals("none")) {
+            return List::of;
+        }
+        if (wanted.equals("loss") || wanted.equals("auto") && !data.labelled() && continuesTexts(model, data)) {
+            return nextTokens(model, data);
+        }
+        if (wanted.equals("auto") && !data.labelled()) {
             return List::of;
         }
         if (!data.labelled()) {
             throw new NibbleException(
                     "metric '" + wanted + "' needs labels, and the samples have none", "give --labels FILE");
+        }
+        if (wanted.equals("spearman") || wanted.equals("auto") && data.paired()) {
+            return pairs(wanted, data);
         }
         CtcDecoder decoder = decoder(model);
         boolean classes = data.label(0).map(Label::isClass).orElse(false);
@@ -78,6 +92,64 @@ public final class TaskMetrics {
             case "top5" -> () -> List.of(new TopK(5));
             default -> () -> List.of(new TopK(1), new TopK(5));
         };
+    }
+
+    private static Supplier<List<TaskMetric>> pairs(String wanted, DataSet data) {
+        if (!data.paired()) {
+            throw new NibbleException(
+                    "metric '" + wanted + "' needs pairs of texts, two a row, and an even choice of them",
+                    "give a .csv or .jsonl with two columns of text and one of scores; --skip and --take count texts");
+        }
+        TextOptions.Pooling asked = data.options().text().pooling();
+        TextOptions.Pooling pooling = asked == null ? TextOptions.Pooling.MEAN : asked;
+        return () ->
+                List.of(new SentencePairs(pooling, index -> data.tokens(index).orElse(Integer.MAX_VALUE)));
+    }
+
+    /// Whether the model scores what follows each token: it looks its input up in a table of as many rows as its output
+    /// has scores.
+    private static boolean continuesTexts(Model model, DataSet data) {
+        return data.size() > 0
+                && data.tokens(0).isPresent()
+                && rank(model) == 3
+                && vocabulary(model) > 1
+                && vocabulary(model) == classes(model);
+    }
+
+    /// How many token ids the model knows; −1 where no table is looked up with its input.
+    public static long vocabulary(Model model) {
+        for (ValueInfo input : model.graph().feeds()) {
+            for (Node reader : model.graph().consumers(input.name())) {
+                if (reader.is("Gather") && reader.input(1).equals(input.name())) {
+                    Optional<Shape> table = model.graph().shape(reader.input(0));
+                    if (table.isPresent() && table.get().rank() == 2) {
+                        return table.get().dim(0);
+                    }
+                }
+            }
+        }
+        return -1;
+    }
+
+    private static Supplier<List<TaskMetric>> nextTokens(Model model, DataSet data) {
+        if (data.tokens(0).isEmpty()) {
+            throw new NibbleException(
+                    "metric 'loss' needs token ids", "give texts with --tokenizer, or ids in a .npy with --lengths");
+        }
+        String input = model.graph().feeds().stream()
+                .map(ValueInfo::name)
+                .filter(name -> name.contains("ids") && !name.contains("type") && !name.contains("position"))
+                .findFirst()
+                .orElse(model.graph().feeds().getFirst().name());
+        return () -> List.of(
+                new NextTokenLoss(
+                        NextTokenLoss.Unit.NATS,
+                        input,
+                        index -> data.tokens(index).orElse(Integer.MAX_VALUE)),
+                new NextTokenLoss(
+                        NextTokenLoss.Unit.PERPLEXITY,
+                        input,
+                        index -> data.tokens(index).orElse(Integer.MAX_VALUE)));
     }
 
     /// The decoder for the alphabet in the model's metadata: a blank first, then one character a line, and a space

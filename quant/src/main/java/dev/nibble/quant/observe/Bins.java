@@ -33,8 +33,8 @@ final class Bins {
         return Float.floatToRawIntBits(value) >>> 23 & 0xFF;
     }
 
-    /// The smallest magnitude in bin `bin` of exponent `exponent`.
+    /// The smallest magnitude in bin `bin` of exponent `exponent`; bin [#PAGE] is the first of the next exponent.
     static float lower(int exponent, int bin) {
-        return Float.intBitsToFloat(exponent << 23 | bin << DROPPED);
+        return Float.intBitsToFloat((exponent << 23) + (bin << DROPPED));
     }
 }

@@ -113,6 +113,42 @@ public final class Histogram {
         return sum;
     }
 
+    /// The histogram without the values of −2ᵉ and below: without what only masks.
+    ///
+    /// @param exponent e
+    public Histogram above(int exponent) {
+        long[] @Nullable [] kept = pages.clone();
+        long removed = 0;
+        int first = Bins.NEGATIVE + 127 + exponent;
+        for (int p = first; p < Bins.PAGES; p++) {
+            long[] page = kept[p];
+            removed += page == null ? 0 : Arrays.stream(page).sum();
+            kept[p] = null;
+        }
+        if (removed == 0) {
+            return this;
+        }
+        float least = 0;
+        for (int p = first - 1; p >= Bins.NEGATIVE && least == 0; p--) {
+            long[] page = kept[p];
+            for (int bin = Bins.PAGE - 1; page != null && bin >= 0 && least == 0; bin--) {
+                least = page[bin] > 0 ? -Bins.lower(p - Bins.NEGATIVE, bin + 1) : 0;
+            }
+        }
+        long left = Math.max(binned - removed, Math.round(count * (1 - (double) removed / binned)));
+        int minKey = Extremes.of(least).minKey();
+        return new Histogram(
+                left,
+                new Extremes(minKey, Math.max(minKey, extremes.maxKey())),
+                0,
+                atMax,
+                zeros,
+                tinyPositive,
+                tinyNegative,
+                kept,
+                binned - removed);
+    }
+
     /// The histogram of the values of both.
     public Histogram merge(Histogram other) {
         if (other.count == 0) {

@@ -40,8 +40,9 @@ final class BoundMasks {
                 findings.add(new Finding(
                         "Q102",
                         Finding.Severity.INFO,
-                        "mask '%s': %d values below %s became %s, so that they do not set the range of Softmax's input"
-                                .formatted(constant.name(), changed, MASKED_BELOW, BOUND),
+                        "mask '%s': %d values below %s were raised, so that they do not set the range of Softmax's input; they"
+                                        .formatted(constant.name(), changed, MASKED_BELOW)
+                                + " stay below every score",
                         ""));
             }
         }

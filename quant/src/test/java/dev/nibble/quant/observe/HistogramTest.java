@@ -113,4 +113,23 @@ class HistogramTest {
         }
         return values;
     }
+
+    /// What a mask of −10⁶ leaves of the scores −5 to 3, exactly but for the width of a bin (2⁻¹⁰ of the value).
+    @Test
+    void whatOnlyMasksIsLeftOut() {
+        Histogram seen = Histogram.of(-1e6f, -999_990f, -5, -4.5f, 0, 3, -1_000_053f);
+        Histogram scores = seen.above(12);
+        assertEquals(4, scores.count());
+        assertEquals(-5, scores.min(), 5.0 / 1024);
+        assertEquals(3, scores.max());
+        assertEquals(seen, seen.above(20), "nothing lies that low");
+    }
+
+    /// The last bin of an exponent ends where the next exponent begins, for odd exponents as well.
+    @Test
+    void theLastBinOfAnExponentReachesTheNext() {
+        for (int exponent = 100; exponent < 104; exponent++) {
+            assertEquals(Bins.lower(exponent + 1, 0), Bins.lower(exponent, Bins.PAGE));
+        }
+    }
 }

@@ -97,25 +97,32 @@ record AccuracyView(List<Block> blocks, List<Closeness> closeness) {
         }
         double pad = Math.max(0.001, (high - low) * 0.08);
         low = Math.max(0, low - pad);
-        high = Math.min(1, high + pad);
+        high = Figures.lessIsBetter(metric.name()) ? high + pad : Math.min(1, high + pad);
         if (!(high > low)) {
             low = 0;
             high = 1;
         }
         List<Row> rows = new ArrayList<>();
-        rows.add(row("float", metric.floatValue(), metric.floatCi95(), null, low, high));
-        rows.add(row("quantized", metric.quantized(), metric.quantizedCi95(), metric, low, high));
+        String name = metric.name();
+        rows.add(row(name, "float", metric.floatValue(), metric.floatCi95(), null, low, high));
+        rows.add(row(name, "quantized", metric.quantized(), metric.quantizedCi95(), metric, low, high));
         if (other != null) {
-            rows.add(
-                    row("quantized, default optimization", other.quantized(), other.quantizedCi95(), other, low, high));
+            rows.add(row(
+                    name,
+                    "quantized, default optimization",
+                    other.quantized(),
+                    other.quantizedCi95(),
+                    other,
+                    low,
+                    high));
         }
         return new Block(
                 Figures.metricName(metric.name()),
                 metric.n(),
                 metric.chance() == null ? null : Figures.percent(metric.chance()),
                 rows,
-                Figures.percent(low),
-                Figures.percent(high));
+                Figures.metricValue(metric.name(), low),
+                Figures.metricValue(metric.name(), high));
     }
 
     private static void addIfKnown(List<Interval> intervals, @Nullable Interval interval) {
@@ -125,17 +132,22 @@ record AccuracyView(List<Block> blocks, List<Closeness> closeness) {
     }
 
     private static Row row(
-            String model, double value, @Nullable Interval ci95, @Nullable Metric change, double low, double high) {
-        Interval drop = change == null ? null : change.ci95();
+            String name,
+            String model,
+            double value,
+            @Nullable Interval ci95,
+            @Nullable Metric change,
+            double low,
+            double high) {
         double from = ci95 == null ? value : ci95.low();
         double to = ci95 == null ? value : ci95.high();
         double axis = high - low;
         return new Row(
                 model,
-                Figures.percent(value),
-                Figures.percent(ci95),
-                change == null ? "" : Figures.points(0 - change.drop()),
-                change == null ? "" : Figures.points(drop == null ? null : drop.negated()),
+                Figures.metricValue(name, value),
+                Figures.metricInterval(name, ci95),
+                change == null ? "" : Figures.metricDifference(name, (Double) change.difference()),
+                change == null ? "" : Figures.metricDifference(name, change.differenceCi95()),
                 new Whisker(
                         Strip.decimal((from - low) * 100 / axis),
                         Strip.decimal((to - from) * 100 / axis),

@@ -109,14 +109,13 @@ record Page(
         Metric metric = headline.metric();
         if (metric != null) {
             String name = Figures.metricName(metric.name());
-            tiles.add(new Tile("float", Figures.percent(metric.floatValue()), name));
-            tiles.add(new Tile(document.precision(), Figures.percent(metric.quantized()), name));
+            tiles.add(new Tile("float", Figures.metricValue(metric.name(), metric.floatValue()), name));
+            tiles.add(new Tile(document.precision(), Figures.metricValue(metric.name(), metric.quantized()), name));
             tiles.add(new Tile(
                     "change",
-                    Figures.points(0 - metric.drop()),
-                    metric.ci95() == null
-                            ? "points"
-                            : Figures.points(metric.ci95().negated()) + " points"));
+                    Figures.metricDifference(metric.name(), (Double) metric.difference()),
+                    (metric.ci95() == null ? "" : Figures.metricDifference(metric.name(), metric.differenceCi95()))
+                            + Figures.metricUnit(metric.name())));
         }
         if (headline.sqnrDb() != null) {
             tiles.add(new Tile("output SQNR", Figures.decibels(headline.sqnrDb()), "against float"));

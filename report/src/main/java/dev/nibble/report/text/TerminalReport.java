@@ -29,6 +29,9 @@ public final class TerminalReport {
     /// Rows of a table unless all are asked for.
     public static final int TOP = 10;
 
+    /// Metrics of a task that are no percentages.
+    private static final List<String> TASK_METRICS = List.of("spearman", "nextTokenLoss", "perplexity");
+
     private static final Comparator<@Nullable Double> WORST_FIRST =
             Comparator.nullsLast(Comparator.<Double>naturalOrder());
 
@@ -90,19 +93,21 @@ public final class TerminalReport {
         String name = Figures.metricName(e.metric())
                 + (e.optimization().equals(optimization) ? "" : ", optimization " + e.optimization());
         String value = Figures.metricValue(e.metric(), e.value());
-        boolean fraction = value.endsWith("%");
+        boolean task = value.endsWith("%") || TASK_METRICS.contains(e.metric());
         if (!compared) {
-            String interval = e.ci95() == null || !fraction ? Figures.ABSENT : Figures.percent(e.ci95());
+            String interval = e.ci95() == null || !task ? Figures.ABSENT : Figures.metricInterval(e.metric(), e.ci95());
             table.row(name, value, interval, Figures.count(e.n()));
             return;
         }
-        boolean difference = fraction && e.difference() != null;
+        boolean difference = task && e.difference() != null;
         table.row(
                 name,
                 value,
                 Figures.metricValue(e.metric(), e.reference()),
-                difference ? Figures.points(e.difference()) + " points" : Figures.number(e.difference()),
-                difference ? Figures.points(e.ci95()) : Figures.ABSENT,
+                difference
+                        ? Figures.metricDifference(e.metric(), e.difference()) + Figures.metricUnit(e.metric())
+                        : Figures.number(e.difference()),
+                difference ? Figures.metricDifference(e.metric(), e.ci95()) : Figures.ABSENT,
                 Figures.count(e.n()));
     }
 
@@ -255,7 +260,8 @@ public final class TerminalReport {
     }
 
     private static TextTable measurements(ResultDocument document) {
-        TextTable table = TextTable.of("figure", ">float", ">quantized", ">points", ">95 % interval", ">default opt.");
+        TextTable table =
+                TextTable.of("figure", ">float", ">quantized", ">difference", ">95 % interval", ">default opt.");
         Measurement other = document.defaultOptimization();
         Measurement headline = document.headline();
         metricRow(table, headline.metric(), other == null ? null : other.metric());
@@ -285,13 +291,11 @@ public final class TerminalReport {
         if (metric != null) {
             table.row(
                     Figures.metricName(metric.name()),
-                    Figures.percent(metric.floatValue()),
-                    Figures.percent(metric.quantized()),
-                    Figures.points(0 - metric.drop()),
-                    metric.ci95() == null
-                            ? Figures.ABSENT
-                            : Figures.points(metric.ci95().negated()),
-                    other == null ? Figures.ABSENT : Figures.percent(other.quantized()));
+                    Figures.metricValue(metric.name(), metric.floatValue()),
+                    Figures.metricValue(metric.name(), metric.quantized()),
+                    Figures.metricDifference(metric.name(), (Double) metric.difference()),
+                    Figures.metricDifference(metric.name(), metric.differenceCi95()),
+                    other == null ? Figures.ABSENT : Figures.metricValue(metric.name(), other.quantized()));
         }
     }
 

@@ -1,0 +1,178 @@
+package dev.nibble.pipeline.calibrate;
+
+import dev.nibble.graph.DataType;
+import dev.nibble.graph.Graph;
+import dev.nibble.graph.Initializer;
+import dev.nibble.graph.Model;
+import dev.nibble.graph.Node;
+import dev.nibble.graph.Tensor;
+import dev.nibble.quant.Encoding;
+import dev.nibble.quant.Symmetry;
+import dev.nibble.quant.observe.Histogram;
+import dev.nibble.quant.observe.Observation;
+import dev.nibble.quant.place.PlacementPlan;
+import dev.nibble.quant.range.ExpectedError;
+import dev.nibble.quant.range.RangeChoice;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.Map;
+import java.util.Set;
+
+/// The scores of attention behind a mask. What is masked only has to stay below every score, so it must not set the
+/// range of what Softmax reads: that range ends a little below the least score, and masked values are cut off there.
+/// Where it ends, Softmax makes less than half a step of a value.
+///
+/// To tell masked values from scores, samples are observed with masks of −10⁶; what lies below −4,096 then is masked.
+/// The mask that is written only goes as far down as these scores need.
+public final class MaskedScores {
+    private static final float OBSERVED_MASK = -1e6f;
+    private static final int MASKED_EXPONENT = 12;
+
+    /// A mask's smallest value is below this; its largest is 0.
+    private static final double MASKED_BELOW = -30;
+
+    private static final String[] REARRANGING = {
+        "Slice", "Reshape", "Unsqueeze", "Squeeze", "Expand", "Gather", "Transpose", "Identity", "Tile", "Split"
+    };
+
+    private static final int LONGEST_CHAIN = 16;
+
+    /// A mask's application.
+    ///
+    /// @param output what only Softmax reads
+    /// @param scores what was masked
+    /// @param mask the constant, or the computed value
+    private record Place(String output, String scores, String mask) {}
+
+    private MaskedScores() {}
+
+    /// `model` with masks so low that what they mask can be told from every score.
+    public static Model separable(Model model) {
+        Graph graph = model.graph();
+        return model.withGraph(graph.edit(
+                edit -> constants(graph).forEach((name, bound) -> edit.put(bounded(graph, name, OBSERVED_MASK)))));
+    }
+
+    /// The plan with masks that go as far below the scores as they must.
+    public static PlacementPlan bound(PlacementPlan plan, Map<String, Observation> observed, int bits) {
+        Graph graph = plan.model().graph();
+        Map<String, Float> needed = constants(graph);
+        for (Place place : places(graph)) {
+            Observation before = observed.get(origin(graph, place.scores()));
+            Observation after = observed.get(place.output());
+            Float bound = needed.get(place.mask());
+            if (bound != null && isSeen(before) && isSeen(after)) {
+                double least = after.histogram().above(MASKED_EXPONENT).min();
+                double depth = before.histogram().max() - least + room(bits);
+                needed.put(place.mask(), (float) Math.min(bound, -10 * Math.ceil(depth / 10)));
+            }
+        }
+        return plan.withModel(plan.model()
+                .withGraph(graph.edit(edit -> needed.forEach((name, bound) -> {
+                    edit.put(bounded(graph, name, bound));
+                }))));
+    }
+
+    private static boolean isSeen(@org.jspecify.annotations.Nullable Observation observation) {
+        return observation != null
+                && observation.nonFinite().isEmpty()
+                && observation.histogram().count() > 0;
+    }
+
+    /// For each value behind a mask that only Softmax reads, the scores that were not masked.
+    static Map<String, Histogram> find(PlacementPlan plan, Map<String, Observation> observed) {
+        Map<String, Histogram> scores = new LinkedHashMap<>();
+        Graph graph = plan.model().graph();
+        for (Place place : places(graph)) {
+            Observation seen = observed.get(place.output());
+            boolean masks = constants(graph).containsKey(place.mask())
+                    || isSeen(observed.get(place.mask()))
+                            && observed.get(place.mask()).histogram().min() < MASKED_BELOW
+                            && observed.get(place.mask()).histogram().max() <= 0;
+            if (masks && isSeen(seen)) {
+                Histogram histogram = seen.histogram().above(MASKED_EXPONENT);
+                if (histogram.count() > 0) {
+                    scores.put(place.output(), histogram);
+                }
+            }
+        }
+        return scores;
+    }
+
+    private static Set<Place> places(Graph graph) {
+        Set<Place> places = new LinkedHashSet<>();
+        for (Node node : graph.nodes()) {
+            boolean softmaxOnly = !graph.isOutput(node.output(0))
+                    && !graph.consumers(node.output(0)).isEmpty()
+                    && graph.consumers(node.output(0)).stream().allMatch(n -> n.isAny("Softmax", "LogSoftmax"));
+            if (!softmaxOnly || !node.isAny("Add", "Where")) {
+                continue;
+            }
+            int first = node.is("Add") ? 0 : 1;
+            for (int mask = first; mask < first + 2; mask++) {
+                String other = node.input(2 * first + 1 - mask);
+                places.add(new Place(node.output(0), other, origin(graph, node.input(mask))));
+            }
+        }
+        return places;
+    }
+
+    /// The constants that mask, with their smallest value.
+    private static Map<String, Float> constants(Graph graph) {
+        Map<String, Float> masks = new LinkedHashMap<>();
+        for (Place place : places(graph)) {
+            Initializer constant = graph.initializer(place.mask()).orElse(null);
+            if (constant == null || !constant.hasData() || constant.typeCode() != DataType.FLOAT.code()) {
+                continue;
+            }
+            float least = 0;
+            float most = Float.NEGATIVE_INFINITY;
+            for (float value : constant.tensor().toFloats()) {
+                least = Math.min(least, value);
+                most = Math.max(most, value);
+            }
+            if (least < MASKED_BELOW && most <= 0) {
+                masks.put(place.mask(), least);
+            }
+        }
+        return masks;
+    }
+
+    private static Initializer bounded(Graph graph, String name, float bound) {
+        Initializer constant = graph.initializer(name).orElseThrow();
+        float[] values = constant.tensor().toFloats();
+        for (int i = 0; i < values.length; i++) {
+            values[i] = values[i] < MASKED_BELOW ? bound : values[i];
+        }
+        return Initializer.of(name, Tensor.of(constant.shape(), values));
+    }
+
+    /// What `value` is a part of, or another form of.
+    private static String origin(Graph graph, String value) {
+        String at = value;
+        for (int i = 0; i < LONGEST_CHAIN; i++) {
+            Node maker = graph.producer(at).orElse(null);
+            if (maker == null || !maker.isAny(REARRANGING)) {
+                return at;
+            }
+            at = maker.input(0);
+        }
+        return at;
+    }
+
+    /// e to the minus room is half a step of Softmax's output.
+    private static double room(int bits) {
+        return Math.log(2) * (bits + 1);
+    }
+
+    /// `choice`, made for the scores, with room below for what is masked.
+    ///
+    /// @param scores what was seen of the scores
+    static RangeChoice withRoomBelow(RangeChoice choice, Histogram scores, Symmetry symmetry) {
+        Encoding encoding = choice.encoding();
+        int bits = encoding.grid().bits();
+        double least = Math.min(encoding.min(), 0) - room(bits);
+        Encoding wider = Encoding.ofRange(least, Math.max(encoding.max(), 0), bits, symmetry);
+        return new RangeChoice(choice.search(), wider, ExpectedError.of(scores, wider));
+    }
+}

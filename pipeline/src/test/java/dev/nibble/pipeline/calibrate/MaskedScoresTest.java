@@ -1,0 +1,110 @@
+package dev.nibble.pipeline.calibrate;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.nibble.graph.DataType;
+import dev.nibble.graph.Graph;
+import dev.nibble.graph.Initializer;
+import dev.nibble.graph.Model;
+import dev.nibble.graph.Node;
+import dev.nibble.graph.Shape;
+import dev.nibble.graph.Tensor;
+import dev.nibble.graph.ValueInfo;
+import dev.nibble.quant.Encoding;
+import dev.nibble.quant.observe.Observation;
+import dev.nibble.quant.observe.Observer;
+import dev.nibble.quant.place.Placement;
+import dev.nibble.quant.place.PlacementPlan;
+import dev.nibble.quant.place.Precision;
+import dev.nibble.quant.place.WeightGranularity;
+import dev.nibble.quant.range.RangeSearch;
+import dev.nibble.target.HtpArch;
+import dev.nibble.target.QuantSimConfig;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
+
+class MaskedScoresTest {
+    /// e^−6.24 is half of 1/256.
+    private static final double ROOM = Math.log(2) * 9;
+
+    private static final PlacementPlan PLAN =
+            Placement.plan(attention(), QuantSimConfig.htp(HtpArch.V75), Precision.of(8, WeightGranularity.CHANNEL, 8));
+
+    /// Scores of four positions behind a mask of −1e9 that reaches them through a Slice.
+    private static Model attention() {
+        Shape shape = Shape.of(1, 4);
+        return Model.of(
+                8,
+                17,
+                Graph.of(
+                        "attention",
+                        List.of(
+                                Node.of("h", "Neg", List.of("x"), List.of("scores")),
+                                Node.of("s", "Slice", List.of("causal", "zero", "four"), List.of("mask")),
+                                Node.of("a", "Add", List.of("scores", "mask"), List.of("masked")),
+                                Node.of("p", "Softmax", List.of("masked"), List.of("y"))),
+                        List.of(
+                                Initializer.of("causal", Tensor.of(Shape.of(8), 0f, 0f, -1e9f, -1e9f, 0, 0, 0, 0)),
+                                Initializer.of("zero", Tensor.of(Shape.of(1), 0L)),
+                                Initializer.of("four", Tensor.of(Shape.of(1), 4L))),
+                        List.of(ValueInfo.of("x", DataType.FLOAT, shape)),
+                        List.of(ValueInfo.of("y", DataType.FLOAT, shape))));
+    }
+
+    private static Map<String, Observation> observed(float... scores) {
+        Map<String, Observation> observed = new HashMap<>();
+        for (String value : PLAN.observed()) {
+            Observer observer = new Observer();
+            float[] seen = scores.clone();
+            if (value.equals("masked")) {
+                seen[2] -= 1e6f;
+                seen[3] -= 1e6f;
+            }
+            observer.observe(Tensor.of(Shape.of(1, 4), seen), 0, 1);
+            observed.put(value, observer.observation());
+        }
+        return observed;
+    }
+
+    @Test
+    void masksAreSeparatedForObservationOnly() {
+        Model separable = MaskedScores.separable(PLAN.model());
+        assertEquals(-1e6f, mask(separable, 2));
+        assertEquals(0, mask(separable, 1));
+        assertEquals(-100, mask(PLAN.model(), 2), "the plan's own mask stays");
+    }
+
+    private static float mask(Model model, int index) {
+        return model.graph().initializer("causal").orElseThrow().tensor().floatAt(index);
+    }
+
+    /// Masked scores of 50 and 40 must not count; −12 to 8 do, and a little room below.
+    @Test
+    void theScoresAloneSetTheRange() {
+        Map<String, Observation> observed = observed(8, -12, 50, 40);
+        Encoding encoding = Objects.requireNonNull(Ranges.search(PLAN, observed, List.of(new RangeSearch.MinMax()))
+                        .candidates()
+                        .get("masked"))
+                .choices()
+                .values()
+                .iterator()
+                .next()
+                .encoding();
+        // A bin is 2⁻¹⁰ wide, and the zero point is rounded to a step.
+        assertEquals(-12 - ROOM, encoding.min(), 12.0 / 1024 + encoding.scale());
+        assertEquals(8, encoding.max(), encoding.scale());
+    }
+
+    /// A masked 50 less 100 would lie above a score of −60.
+    @Test
+    void theMaskGoesAsFarDownAsTheScoresNeed() {
+        PlacementPlan bound = MaskedScores.bound(PLAN, observed(8, -60, 50, 40), 8);
+        assertTrue(mask(bound.model(), 2) <= -110 - ROOM, "mask " + mask(bound.model(), 2));
+        PlacementPlan shallow = MaskedScores.bound(PLAN, observed(8, -12, 5, 4), 8);
+        assertEquals(-100, mask(shallow.model(), 2));
+    }
+}
