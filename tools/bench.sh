@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Measures, and writes the pages with figures: tools/bench.sh results|speed|memory|kernels|start
+# Measures, and writes the pages with figures: tools/bench.sh results|speed|memory|kernels|start|latency
 #
 #   results [--fresh]  docs/results.md: accuracy of every model at every setting; goes on where it stopped
 #   speed [N]          docs/performance.md: calibration against float inference of the same samples, N times
 #   memory [N]         the same page: peak memory with 300 and with 3,000 samples
 #   kernels [N]        the same page: inner loops in GB/s and range searches, by JMH
 #   start [N]          the same page: how fast short commands are
+#   latency            docs/latency-model.md: errors of the latency model, what its terms are worth, what fusion saves
 #
 #   NIBBLE_SHARED         the folder that holds assets/ (default: ../shared, or one further up)
 #   NIBBLE_SKIP_BUILD=1   run what is built

@@ -10,7 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
-/// `tools/bench.sh results|speed|memory|kernels|start`: makes the pages with figures anew.
+/// `tools/bench.sh results|speed|memory|kernels|start|latency`: makes the pages with figures anew.
 public final class Bench {
     private final Path root;
     private final PrintStream out;
@@ -41,9 +41,14 @@ public final class Bench {
             case "memory" -> page().memory(repetitions(arguments)) ? 0 : 1;
             case "kernels" -> page().kernels(repetitions(arguments)) ? 0 : 1;
             case "start" -> page().start(repetitions(arguments)) ? 0 : 1;
+            case "latency" ->
+                new LatencyTables(shared().resolve("npu"), out::println).write(root.resolve("docs/latency-model.md"))
+                        ? 0
+                        : 1;
             default ->
                 throw new NibbleException(
-                        "there is no benchmark '" + what + "'", "choose results, speed, memory, kernels or start");
+                        "there is no benchmark '" + what + "'",
+                        "choose results, speed, memory, kernels, start or latency");
         };
     }
 

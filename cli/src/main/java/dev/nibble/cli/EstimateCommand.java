@@ -1,16 +1,16 @@
 package dev.nibble.cli;
 
 import dev.nibble.npu.Estimate;
-import dev.nibble.npu.Estimate.Finding;
 import dev.nibble.npu.Estimate.LayerEstimate;
 import dev.nibble.npu.Estimator;
+import dev.nibble.npu.work.StaticModel;
 import dev.nibble.report.text.TextTable;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
-import org.jspecify.annotations.Nullable;
+import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
@@ -22,7 +22,7 @@ import picocli.CommandLine.Parameters;
         optionListHeading = "%nOptions:%n")
 final class EstimateCommand extends NibbleCommand {
     private static final int LISTED = 20;
-    private static final int BAR = 20;
+    private static final int BAR = 10;
 
     @Parameters(
             paramLabel = "MODEL",
@@ -33,112 +33,29 @@ final class EstimateCommand extends NibbleCommand {
     @Mixin
     private SpeedOptions speed;
 
-    /// The JSON document.
-    record Document(List<Entry> models) {}
-
-    /// One model on one target.
-    record Entry(
-            String path,
-            String target,
-            String badge,
-            String precision,
-            String runtime,
-            String model,
-            double totalMicros,
-            double lowMicros,
-            double highMicros,
-            String basis,
-            double runMicros,
-            double gops,
-            double megabytes,
-            double ridgeOperationsPerByte,
-            Object bottlenecks,
-            List<Layer> layers,
-            Object fusions,
-            Object nearMisses,
-            Object memory,
-            List<Finding> findings,
-            List<String> said) {}
-
-    /// A layer of the JSON document; without `fusedInto` it runs itself.
-    record Layer(
-            String name,
-            String op,
-
-            @com.fasterxml.jackson.annotation.JsonInclude(com.fasterxml.jackson.annotation.JsonInclude.Include.NON_NULL)
-            @Nullable
-            String fusedInto,
-
-            String precision,
-            long macs,
-            double bytes,
-            double micros,
-            double share,
-            String bottleneck,
-            double utilization) {
-        static Layer of(LayerEstimate l) {
-            return new Layer(
-                    l.name(),
-                    l.op(),
-                    l.fusedInto(),
-                    l.precision(),
-                    l.macs(),
-                    l.bytes(),
-                    l.micros(),
-                    l.share(),
-                    l.bottleneck().name().toLowerCase(Locale.ROOT),
-                    l.utilization());
-        }
-    }
-
     @Override
     protected ExitCode run() {
         List<String> targets = everywhere().targets().isEmpty()
                 ? List.of(QuantizeCommand.DEFAULT_TARGET)
                 : everywhere().targets();
+        List<Estimator> estimators = targets.stream()
+                .map(target -> speed.estimator(resolved(target)))
+                .toList();
         List<Estimate> estimates = new ArrayList<>();
-        for (String target : targets) {
-            Estimator estimator = speed.estimator(resolved(target));
-            for (Path model : models) {
+        for (Path file : models) {
+            StaticModel model =
+                    StaticModel.read(terminal().resolve(file), everywhere().shapesByName());
+            for (Estimator estimator : estimators) {
                 estimates.add(speed.estimate(
-                        estimator,
-                        terminal().resolve(model),
-                        model.toString(),
-                        everywhere().shapesByName(),
-                        terminal().workingDirectory()));
+                        estimator, model, file.toString(), terminal().workingDirectory()));
             }
         }
-        print(new Document(estimates.stream().map(EstimateCommand::entry).toList()), () -> table(estimates));
+        print(EstimateDocuments.of(estimates), () -> table(estimates));
         return ExitCode.DONE;
     }
 
     private String resolved(String target) {
         return target.endsWith(".toml") ? terminal().resolve(Path.of(target)).toString() : target;
-    }
-
-    static Entry entry(Estimate e) {
-        return new Entry(
-                e.path(),
-                e.target(),
-                "estimated",
-                e.precision(),
-                e.runtime(),
-                e.model(),
-                e.totalMicros(),
-                e.lowMicros(),
-                e.highMicros(),
-                e.basis(),
-                e.runMicros(),
-                e.gops(),
-                e.megabytes(),
-                e.ridgeOperationsPerByte(),
-                e.bottlenecks(),
-                e.layers().stream().map(Layer::of).toList(),
-                e.fusions(),
-                e.nearMisses(),
-                e.memory(),
-                e.findings(),
-                e.said());
     }
 
     private String table(List<Estimate> estimates) {
@@ -176,6 +93,19 @@ final class EstimateCommand extends NibbleCommand {
                 .toList();
         text.append(String.join(", ", counts)).append("\n\n");
         text.append(layers(e)).append('\n');
+        long hidden = e.layers().stream()
+                        .filter(l -> l.fusedInto() == null && l.micros() > 0)
+                        .count()
+                - LISTED;
+        if (hidden > 0) {
+            text.append("%d more layers: nibble roofline, or --format json%n%n".formatted(hidden));
+        }
+        return text.append(findings(e)).toString();
+    }
+
+    /// Findings and assumptions, one below the other.
+    static String findings(Estimate e) {
+        StringBuilder text = new StringBuilder();
         e.findings()
                 .forEach(f -> text.append("- ")
                         .append(f.text())
@@ -187,26 +117,33 @@ final class EstimateCommand extends NibbleCommand {
     }
 
     private String layers(Estimate e) {
-        TextTable table = TextTable.of("layer", "op", ">GOP", ">MB", ">µs", ">share", "", "waits for", ">utilization");
+        TextTable table = TextTable.of("layer", "op", ">GOP", ">MB", ">µs", ">share", ">", "limit", ">use");
         List<LayerEstimate> top = e.layers().stream()
                 .filter(l -> l.fusedInto() == null && l.micros() > 0)
                 .sorted(Comparator.comparingDouble(LayerEstimate::micros).reversed())
                 .limit(LISTED)
                 .toList();
         double most = top.isEmpty() ? 1 : top.getFirst().micros();
+        Map<String, String> names = LayerNames.of(e.layers());
         for (LayerEstimate l : top) {
             table.row(
-                    l.name(),
+                    names.getOrDefault(l.name(), l.name()),
                     l.op(),
                     number("%.3f", 2.0 * l.macs() / 1e9),
                     number("%.2f", l.bytes() / 1e6),
                     number("%.1f", l.micros()),
                     number("%.1f %%", 100 * l.share()),
-                    "█".repeat((int) Math.max(1, Math.round(BAR * l.micros() / most))),
-                    l.bottleneck().name().toLowerCase(Locale.ROOT),
+                    bar(l.micros() / most),
+                    EstimateDocuments.word(l.bottleneck()),
                     number("%.0f %%", 100 * l.utilization()));
         }
         return table.render(style());
+    }
+
+    /// Of fixed width, so that the table does not shorten it.
+    private static String bar(double part) {
+        int blocks = (int) Math.max(1, Math.round(BAR * part));
+        return "█".repeat(blocks) + " ".repeat(BAR - blocks);
     }
 
     private static String ms(double micros) {

@@ -4,6 +4,8 @@ import dev.nibble.graph.NibbleException;
 import dev.nibble.npu.fit.Calibrate;
 import dev.nibble.npu.fit.Errors;
 import dev.nibble.report.text.TextTable;
+import dev.nibble.target.Target;
+import dev.nibble.target.Targets;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -43,15 +45,6 @@ final class FitCommand extends NibbleCommand {
     @Mixin
     private OutOption out;
 
-    /// The JSON document.
-    record Document(
-            int rows,
-            String sha256,
-            Map<String, Integer> skipped,
-            List<Errors> crossValidation,
-            List<String> warnings,
-            List<String> files) {}
-
     @Override
     protected ExitCode run() throws IOException {
         Path csv = terminal().resolve(measurements);
@@ -63,12 +56,14 @@ final class FitCommand extends NibbleCommand {
             throw new NibbleException(
                     "'" + out.path() + "' is no name for a target file", "let it end in .toml: --out my-device.toml");
         }
-        Calibrate.Result result = all ? Calibrate.all(csv, folder(csv)) : Calibrate.one(csv, folder(csv));
+        List<Target> targets = everywhere().targets().stream()
+                .map(t -> Targets.find(
+                        t.endsWith(".toml") ? terminal().resolve(Path.of(t)).toString() : t))
+                .toList();
+        Calibrate.Result result = all ? Calibrate.all(csv, folder(csv)) : Calibrate.one(csv, folder(csv), targets);
         List<String> files = write(result, target);
         result.warnings().forEach(this::warn);
-        Document document = new Document(
-                result.rows(), result.sha256(), result.skipped(), result.cross(), result.warnings(), files);
-        print(document, () -> table(document));
+        print(EstimateDocuments.of(result, files), () -> table(result, files));
         return ExitCode.DONE;
     }
 
@@ -105,12 +100,12 @@ final class FitCommand extends NibbleCommand {
         Files.move(beside, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
     }
 
-    private String table(Document document) {
+    private String table(Calibrate.Result document, List<String> files) {
         StringBuilder text = new StringBuilder();
         text.append("%d rows fitted; sha256 %s%n".formatted(document.rows(), document.sha256()));
         document.skipped().forEach((why, n) -> text.append("left out %d: %s%n".formatted(n, why)));
         TextTable summary = TextTable.of("error, %", ">rows", ">mean", ">median", ">Spearman");
-        document.crossValidation()
+        document.cross()
                 .forEach(e -> summary.row(
                         e.label(),
                         "" + e.rows(),
@@ -118,7 +113,7 @@ final class FitCommand extends NibbleCommand {
                         one(e.medianPercent()),
                         "%.3f".formatted(e.spearman())));
         text.append('\n').append(summary.render(style())).append('\n');
-        Errors last = document.crossValidation().getLast();
+        Errors last = document.cross().getLast();
         TextTable groups = TextTable.of(last.label(), ">rows", ">mean error, %");
         last.byPrecision().forEach((name, g) -> groups.row(name, "" + g.rows(), one(g.percent())));
         last.byFamily().forEach((name, g) -> groups.row("family " + name, "" + g.rows(), one(g.percent())));
@@ -134,7 +129,7 @@ final class FitCommand extends NibbleCommand {
                         "%.0f".formatted(w.measuredMicros()),
                         one(w.percent())));
         text.append(worst.render(style())).append('\n');
-        document.files().forEach(f -> text.append("wrote ").append(f).append('\n'));
+        files.forEach(f -> text.append("wrote ").append(f).append('\n'));
         return text.toString();
     }
 

@@ -2,18 +2,22 @@ package dev.nibble.cli;
 
 import dev.nibble.graph.NibbleException;
 import dev.nibble.npu.Estimate;
+import dev.nibble.npu.Estimate.FusionGain;
 import dev.nibble.npu.Estimate.LayerEstimate;
 import dev.nibble.npu.Estimator;
 import dev.nibble.npu.page.LayerList;
 import dev.nibble.npu.page.RooflinePage;
+import dev.nibble.npu.work.StaticModel;
 import dev.nibble.report.text.TextTable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -40,6 +44,9 @@ final class RooflineCommand extends NibbleCommand {
     @Option(names = "--out", paramLabel = "DIR", description = "Where to write roofline.html.")
     private @Nullable Path out;
 
+    @Option(names = "--fusions", description = "List each match of a fusion rule, not each rule alone.")
+    private boolean fusions;
+
     @Mixin
     private SpeedOptions speed;
 
@@ -58,16 +65,12 @@ final class RooflineCommand extends NibbleCommand {
         if (layers != null) {
             estimate = LayerList.estimate(layers.toString(), terminal().resolve(layers), estimator, speed.precision());
         } else if (model != null) {
-            Path file = terminal().resolve(model);
-            estimate = speed.estimate(
-                    estimator,
-                    file,
-                    model.toString(),
-                    everywhere().shapesByName(),
-                    terminal().workingDirectory());
+            StaticModel read =
+                    StaticModel.read(terminal().resolve(model), everywhere().shapesByName());
+            estimate =
+                    speed.estimate(estimator, read, model.toString(), terminal().workingDirectory());
             for (String precision : COMPARED) {
-                Estimate other = speed.estimateAt(
-                        estimator, file, precision, everywhere().shapesByName());
+                Estimate other = SpeedOptions.estimateAt(estimator, read, precision);
                 compared.add(new RooflinePage.Compared(
                         precision, other.totalMicros(), other.lowMicros(), other.highMicros()));
             }
@@ -77,7 +80,7 @@ final class RooflineCommand extends NibbleCommand {
         if (out != null) {
             write(estimate, estimator, compared);
         }
-        print(EstimateCommand.entry(estimate), () -> table(estimate));
+        print(EstimateDocuments.of(List.of(estimate)), () -> table(estimate));
         return ExitCode.DONE;
     }
 
@@ -101,35 +104,101 @@ final class RooflineCommand extends NibbleCommand {
     }
 
     private String table(Estimate e) {
-        TextTable table = TextTable.of(
-                "layer", "op", ">GOP", ">MB", ">op/byte", "side", ">µs", "waits for", "tile", ">spilled MB");
+        TextTable table =
+                TextTable.of("layer", "op", ">GOP", ">MB", ">op/byte", "side", ">µs", "limit", ">tile", ">spill MB");
+        Map<String, String> names = LayerNames.of(e.layers());
         for (LayerEstimate l : e.layers()) {
             if (l.fusedInto() != null) {
                 continue;
             }
             boolean right = l.intensity() >= e.ridgeOperationsPerByte();
             table.row(
-                    l.name(),
+                    names.getOrDefault(l.name(), l.name()),
                     l.op(),
                     number("%.4f", 2.0 * l.macs() / 1e9),
                     number("%.3f", l.bytes() / 1e6),
                     number("%.1f", l.intensity()),
                     l.macs() == 0 ? "" : right ? "compute" : "memory",
                     number("%.2f", l.micros()),
-                    l.bottleneck().name().toLowerCase(Locale.ROOT),
+                    EstimateDocuments.word(l.bottleneck()),
                     l.tile() == null
                             ? ""
                             : l.tile().height() + "×" + l.tile().width() + "×"
                                     + l.tile().channels() + (l.tile().fits() ? "" : " (too large)"),
                     l.spilledBytes() > 0 ? number("%.2f", l.spilledBytes() / 1e6) : "");
         }
-        return "%s on %s, %s: estimated %.3f ms, ridge at %.0f operations a byte%n%n"
-                        .formatted(
-                                e.path(), e.target(), e.precision(), e.totalMicros() / 1e3, e.ridgeOperationsPerByte())
-                + table.render(style());
+        StringBuilder text = new StringBuilder(number(
+                "%s on %s, %s: estimated %.3f ms, ridge at %.0f operations a byte\n\n",
+                e.path(), e.target(), e.precision(), e.totalMicros() / 1e3, e.ridgeOperationsPerByte()));
+        text.append(table.render(style())).append('\n');
+        if (e.memory().peakBytes() > 0) {
+            List<String> largest = new ArrayList<>();
+            e.memory().peakTensors().forEach((name, bytes) -> largest.add(number("%s %.2f MB", name, bytes / 1e6)));
+            text.append(number(
+                    "most lives at '%s': %.2f MB, of which %s\n\n",
+                    e.memory().peakLayer(), e.memory().peakBytes() / 1e6, String.join(", ", largest)));
+        }
+        return text.append(fusions ? matches(e) : rules(e))
+                .append(nearMisses(e))
+                .append(EstimateCommand.findings(e))
+                .toString();
     }
 
-    private static String number(String format, double value) {
-        return String.format(Locale.ROOT, format, value);
+    /// What each rule saves.
+    private String rules(Estimate e) {
+        Map<String, List<FusionGain>> byRule = new LinkedHashMap<>();
+        e.fusions()
+                .forEach(f ->
+                        byRule.computeIfAbsent(f.rule(), r -> new ArrayList<>()).add(f));
+        TextTable table =
+                TextTable.of("fused", ">times", ">before, µs", ">after, µs", ">saved", ">traffic MB", ">spill MB");
+        byRule.forEach((rule, all) -> {
+            double before = all.stream().mapToDouble(FusionGain::beforeMicros).sum();
+            double after = all.stream().mapToDouble(FusionGain::afterMicros).sum();
+            table.row(
+                    rule,
+                    "" + all.size(),
+                    number("%.1f", before),
+                    number("%.1f", after),
+                    number("%.0f %%", before > 0 ? 100 * (before - after) / before : 0),
+                    number(
+                            "%.2f",
+                            all.stream()
+                                            .mapToDouble(FusionGain::savedTrafficBytes)
+                                            .sum()
+                                    / 1e6),
+                    number(
+                            "%.2f",
+                            all.stream()
+                                            .mapToDouble(FusionGain::savedSpillBytes)
+                                            .sum()
+                                    / 1e6));
+        });
+        return table.isEmpty() ? "" : table.render(style()) + "each match: --fusions\n\n";
+    }
+
+    /// Each match.
+    private String matches(Estimate e) {
+        TextTable table = TextTable.of("fused", "layer", ">nodes", ">before, µs", ">after, µs", ">traffic MB");
+        e.fusions()
+                .forEach(f -> table.row(
+                        f.rule(),
+                        f.layer(),
+                        "" + f.nodes().size(),
+                        number("%.2f", f.beforeMicros()),
+                        number("%.2f", f.afterMicros()),
+                        number("%.3f", f.savedTrafficBytes() / 1e6)));
+        return table.isEmpty() ? "nothing fuses\n\n" : table.render(style()) + "\n";
+    }
+
+    private static String nearMisses(Estimate e) {
+        StringBuilder text = new StringBuilder();
+        e.nearMisses()
+                .forEach(m -> text.append("not fused: %s at '%s': %s%n".formatted(m.rule(), m.node(), m.reason())));
+        return text.isEmpty() ? "" : text.append('\n').toString();
+    }
+
+    private static String number(String format, Object... values) {
+        return String.format(Locale.ROOT, format, values);
     }
 }

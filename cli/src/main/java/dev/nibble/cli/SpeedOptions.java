@@ -2,9 +2,6 @@ package dev.nibble.cli;
 
 import dev.nibble.graph.Model;
 import dev.nibble.graph.NibbleException;
-import dev.nibble.graph.io.ModelReader;
-import dev.nibble.graph.shape.BindShapes;
-import dev.nibble.graph.shape.ShapeInference;
 import dev.nibble.npu.Estimate;
 import dev.nibble.npu.Estimator;
 import dev.nibble.npu.LayerPrecisions;
@@ -16,6 +13,7 @@ import dev.nibble.npu.cost.Parameter;
 import dev.nibble.npu.cost.Precision;
 import dev.nibble.npu.cost.Roofline;
 import dev.nibble.npu.cost.Simple;
+import dev.nibble.npu.work.StaticModel;
 import dev.nibble.target.Targets;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -136,21 +134,6 @@ final class SpeedOptions {
         };
     }
 
-    /// The model in `file`, its shapes fixed.
-    static Model read(Path file, Map<String, long[]> shapes) {
-        Model read = ModelReader.read(file, ModelReader.Weights.MAY_BE_MISSING);
-        boolean known = shapes.isEmpty()
-                && read.graph().nodes().stream()
-                        .flatMap(n -> n.outputs().stream())
-                        .allMatch(o -> o.isEmpty() || read.graph().shape(o).isPresent())
-                && read.graph().feeds().stream()
-                        .allMatch(f -> read.graph().shape(f.name()).isPresent());
-        return known
-                ? read
-                : ShapeInference.infer(BindShapes.bind(read, shapes).requireStatic())
-                        .model();
-    }
-
     /// The precision of each layer of `model`.
     LayerPrecisions precisions(Model onnx, Path base) {
         Precision otherwise = precision == null ? null : Precision.named(precision);
@@ -181,15 +164,15 @@ final class SpeedOptions {
         return bits;
     }
 
-    Estimate estimate(Estimator estimator, Path file, String name, Map<String, long[]> shapes, Path base) {
-        Model onnx = read(file, shapes);
-        return estimator.estimate(name, onnx, precisions(onnx, base));
+    Estimate estimate(Estimator estimator, StaticModel onnx, String name, Path base) {
+        return estimator
+                .estimate(name, onnx.model(), precisions(onnx.model(), base))
+                .withSaid(onnx.said());
     }
 
     /// The estimate were all layers of `precision`.
-    Estimate estimateAt(Estimator estimator, Path file, String precision, Map<String, long[]> shapes) {
-        return estimator.estimate(
-                file.toString(), read(file, shapes), LayerPrecisions.uniform(Precision.named(precision)));
+    static Estimate estimateAt(Estimator estimator, StaticModel onnx, String precision) {
+        return estimator.estimate("", onnx.model(), LayerPrecisions.uniform(Precision.named(precision)));
     }
 
     /// `--precision`, else W8A8.

@@ -39,6 +39,9 @@ final class StartupRehearsal {
             "inspect " + MODEL + " --weights",
             "inspect " + MODEL + " --format json",
             "simplify " + MODEL + " --out out/" + MODEL + " --passes none",
+            "estimate " + MODEL,
+            "estimate " + MODEL + " --format json",
+            "roofline " + MODEL,
             "inspect nowhere.onnx");
 
     /// With the Vector API.

@@ -61,6 +61,9 @@ final class TargetsCommand extends NibbleCommand {
             row(table, "float16", t.float16());
             t.rates().forEach((name, rate) -> row(table, name, rate));
             text.append(table.render(style())).append('\n');
+            TextTable takes = TextTable.of("operator", "precisions it takes (by rules learned from the compiler)");
+            t.takes().forEach((op, precisions) -> takes.row(op, String.join(", ", precisions)));
+            text.append(takes.render(style())).append('\n');
         }
         return text.toString();
     }

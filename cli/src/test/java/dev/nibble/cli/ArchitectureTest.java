@@ -36,9 +36,10 @@ class ArchitectureTest {
             Map.entry("quant", Set.of("graph", "target")),
             Map.entry("data", Set.of("graph")),
             Map.entry("run", Set.of("graph")),
+            Map.entry("npu", Set.of("graph", "target")),
             Map.entry("report", Set.of()),
             Map.entry("pipeline", Set.of("graph", "target", "quant", "data", "run", "report")),
-            Map.entry("cli", Set.of("graph", "target", "quant", "data", "run", "report", "pipeline")));
+            Map.entry("cli", Set.of("graph", "target", "quant", "data", "run", "report", "pipeline", "npu")));
 
     private static final List<String> NAMES_THAT_SAY_NOTHING = List.of("Manager", "Helper", "Utils", "Util", "Impl");
 

@@ -4,6 +4,7 @@ import dev.nibble.npu.cost.LayerTime.Bottleneck;
 import dev.nibble.npu.fuse.FuseLayers.NearMiss;
 import dev.nibble.npu.memory.MemoryTimeline;
 import dev.nibble.npu.memory.Tile;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -42,10 +43,38 @@ public record Estimate(
         said = List.copyOf(said);
     }
 
+    /// The same, with more to say first.
+    public Estimate withSaid(List<String> more) {
+        List<String> all = new ArrayList<>(more);
+        all.addAll(said);
+        return new Estimate(
+                path,
+                target,
+                precision,
+                runtime,
+                model,
+                totalMicros,
+                lowMicros,
+                highMicros,
+                basis,
+                runMicros,
+                gops,
+                megabytes,
+                ridgeOperationsPerByte,
+                bottlenecks,
+                layers,
+                fusions,
+                nearMisses,
+                memory,
+                findings,
+                all);
+    }
+
     /// One layer, or a node that runs as part of another.
     ///
     /// @param fusedInto the layer that this node runs in; null for what runs itself
     /// @param macs as the model states them
+    /// @param vectorElements what the vector units touch
     /// @param bytes weights and activations, each once
     /// @param share of the run
     /// @param utilization of the matrix unit at its peak while the layer runs; for layers without products, of the memory
@@ -56,6 +85,7 @@ public record Estimate(
             @Nullable String fusedInto,
             String precision,
             long macs,
+            double vectorElements,
             double bytes,
             double micros,
             double share,
@@ -88,6 +118,8 @@ public record Estimate(
 
     /// Something the user can act on, or must know.
     ///
+    /// @param code as in `docs/reference/findings.md`
+    /// @param severity `note` or `warning`
     /// @param micros what it costs; 0 where that cannot be said
     public record Finding(String code, String severity, String text, String fix, double micros) {}
 }

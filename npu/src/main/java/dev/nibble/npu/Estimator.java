@@ -195,6 +195,14 @@ public record Estimator(Machine machine, Machines calibration, CostModel model, 
         return layers;
     }
 
+    private static double elements(Work work) {
+        double touched = work.normalizedPixels() * 3;
+        for (double elements : work.vector().values()) {
+            touched += elements;
+        }
+        return touched;
+    }
+
     private static LayerEstimate row(
             String name,
             String op,
@@ -212,6 +220,7 @@ public record Estimator(Machine machine, Machines calibration, CostModel model, 
                 fusedInto,
                 precision.label(),
                 work == null ? 0 : work.macs(),
+                work == null ? 0 : elements(work),
                 bytes,
                 time.total(),
                 total > 0 ? time.total() / total : 0,

@@ -38,7 +38,7 @@ final class Findings {
         works.forEach(w -> unknown.addAll(w.withoutRule()));
         if (!unknown.isEmpty()) {
             findings.add(new Finding(
-                    "operator-without-rule",
+                    "L107",
                     "warning",
                     "estimated by their bytes alone, for want of a rule: " + String.join(", ", unknown),
                     "take the time of these layers for a lower bound",
@@ -46,7 +46,7 @@ final class Findings {
         }
         if (estimator.calibration().status() == Status.ASSUMED) {
             findings.add(new Finding(
-                    "assumed-target",
+                    "L108",
                     "warning",
                     "no latency of " + estimator.machine().name() + " was in the fit: "
                             + estimator.calibration().source(),
@@ -64,38 +64,46 @@ final class Findings {
                     : times.get(i).vector() * Math.signum(works.get(i).perChannel());
             spill += times.get(i).spilledBytes();
         }
-        cost(
-                findings,
+        costs(
+                new Finding(
+                        "L101",
+                        "note",
+                        "the input is normalized channel by channel on the device",
+                        "fold (x − mean) / std into the first convolution, or into the input's scale",
+                        pixels),
                 total,
-                pixels,
-                "input-normalization",
-                "the input is normalized channel by channel on the device",
-                "fold (x − mean) / std into the first convolution, or into the input's scale");
-        cost(
-                findings,
+                findings);
+        costs(
+                new Finding(
+                        "L102",
+                        "note",
+                        "quantized BatchNormalization layers stand alone",
+                        "fold them into a convolution; behind a concatenation, keep them in float",
+                        perChannel),
                 total,
-                perChannel,
-                "normalization-alone",
-                "quantized BatchNormalization layers stand alone",
-                "fold them into a convolution; behind a concatenation, keep them in float");
-        cost(
-                findings,
+                findings);
+        costs(
+                new Finding(
+                        "L103",
+                        "note",
+                        String.format(Locale.ROOT, "%.1f MB of activations do not stay on the chip", spill / 1e6),
+                        "a smaller input, 8-bit activations, or fewer channels where pictures are large",
+                        spill / (estimator.machine().get(Parameter.MEMORY_GBS) * 1e3)),
                 total,
-                spill / (estimator.machine().get(Parameter.MEMORY_GBS) * 1e3),
-                "spill",
-                String.format(Locale.ROOT, "%.1f MB of activations do not stay on the chip", spill / 1e6),
-                "a smaller input, 8-bit activations, or fewer channels where pictures are large");
-        cost(
-                findings,
+                findings);
+        costs(
+                new Finding(
+                        "L104",
+                        "note",
+                        "dispatch, inputs and outputs stand beside the layers",
+                        "batch several inputs, or keep inputs and outputs quantized and on the device",
+                        runMicros),
                 total,
-                runMicros,
-                "run-overhead",
-                "dispatch, inputs and outputs stand beside the layers",
-                "batch several inputs, or keep inputs and outputs quantized and on the device");
+                findings);
         if (memory.peakBytes() > estimator.machine().vtcmMb() * 1e6) {
             findings.add(new Finding(
-                    "exceeds-vtcm",
-                    "info",
+                    "L105",
+                    "note",
                     String.format(
                             Locale.ROOT,
                             "at '%s' %.1f MB live at once, more than the %.0f MB of VTCM: layers run in tiles",
@@ -108,8 +116,8 @@ final class Findings {
         if (!misses.isEmpty()) {
             NearMiss first = misses.getFirst();
             findings.add(new Finding(
-                    "near-misses",
-                    "info",
+                    "L106",
+                    "note",
                     "%d patterns all but fuse; the first: %s at '%s': %s"
                             .formatted(misses.size(), first.rule(), first.node(), first.reason()),
                     "take the extra reader away where it is not needed",
@@ -119,15 +127,16 @@ final class Findings {
         return List.copyOf(findings);
     }
 
-    private static void cost(
-            List<Finding> findings, double total, double micros, String code, String what, String fix) {
-        if (total > 0 && micros / total > WORTH) {
-            findings.add(new Finding(
-                    code,
-                    "info",
-                    String.format(Locale.ROOT, "%s: %.0f µs, %.0f %% of the run", what, micros, 100 * micros / total),
-                    fix,
-                    micros));
+    /// Adds `finding` with its share of the run, where that is worth a line.
+    private static void costs(Finding finding, double total, List<Finding> findings) {
+        if (total > 0 && finding.micros() / total > WORTH) {
+            String text = String.format(
+                    Locale.ROOT,
+                    "%s: %.0f µs, %.0f %% of the run",
+                    finding.text(),
+                    finding.micros(),
+                    100 * finding.micros() / total);
+            findings.add(new Finding(finding.code(), finding.severity(), text, finding.fix(), finding.micros()));
         }
     }
 }

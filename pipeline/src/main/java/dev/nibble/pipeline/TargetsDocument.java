@@ -1,6 +1,7 @@
 package dev.nibble.pipeline;
 
 import dev.nibble.target.HtpArch;
+import dev.nibble.target.Legality;
 import dev.nibble.target.Sourced;
 import dev.nibble.target.Target;
 import dev.nibble.target.Targets;
@@ -8,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 
 /// `targets`: the devices that `--target` takes, each fact with where it comes from.
@@ -23,7 +25,10 @@ public record TargetsDocument(List<Row> targets) {
         }
     }
 
-    /// A device; components as in [Target]. @param arch `v75`
+    /// A device; components as in [Target].
+    ///
+    /// @param arch `v75`
+    /// @param takes precisions by operator
     public record Row(
             String name,
             List<String> aliases,
@@ -32,7 +37,47 @@ public record TargetsDocument(List<Row> targets) {
             Fact<Integer> socId,
             Fact<Integer> vtcmMb,
             Fact<Boolean> float16,
-            Map<String, Fact<Double>> rates) {}
+            Map<String, Fact<Double>> rates,
+            Map<String, List<String>> takes) {}
+
+    /// Types of activation and weight by the names of precisions, as `Legality` asks for them.
+    private static final Map<String, String> PRECISIONS = new java.util.LinkedHashMap<>();
+
+    static {
+        PRECISIONS.put("w8a8", "u8/s8/");
+        PRECISIONS.put("w8a16", "u16/s8/");
+        PRECISIONS.put("w4a8", "u8/s4/");
+        PRECISIONS.put("w4a16", "u16/s4/");
+        PRECISIONS.put("w16a16", "u16/s16/");
+        PRECISIONS.put("fp16", "f32/f32/");
+    }
+
+    /// Operators with stored weights, and the granularity that is asked about: a scale a channel, or one.
+    private static final Map<String, String> WEIGHTED = new TreeMap<>(Map.of(
+            "Conv", "pc",
+            "ConvTranspose", "pc",
+            "Gemm", "pc",
+            "MatMul", "pc",
+            "LSTM", "pt",
+            "GRU", "pt"));
+
+    /// Which precisions each operator with stored weights takes, by the rules learned from Qualcomm's compiler.
+    private static Map<String, List<String>> takes(Target target) {
+        Legality legality = Legality.htp();
+        Map<String, List<String>> takes = new TreeMap<>();
+        WEIGHTED.forEach((op, granularity) -> takes.put(
+                op,
+                PRECISIONS.entrySet().stream()
+                        .filter(p ->
+                                !p.getKey().equals("fp16") || target.float16().value())
+                        .filter(p -> legality.check(
+                                        target.arch().value(),
+                                        new Legality.Query(op, p.getValue() + granularity, Set.of()))
+                                .accepted())
+                        .map(Map.Entry::getKey)
+                        .toList()));
+        return takes;
+    }
 
     /// The targets called so; all of them where no name is given.
     ///
@@ -63,7 +108,8 @@ public record TargetsDocument(List<Row> targets) {
                 Fact.of(target.socId()),
                 Fact.of(target.vtcmMb()),
                 Fact.of(target.float16()),
-                rates);
+                rates,
+                takes(target));
     }
 
     /// The cost model's parameters, those of another target where they stand in.

@@ -6,7 +6,13 @@ package dev.nibble.report;
 /// fields may be added without raising [#SCHEMA_VERSION]; it is raised when a field is renamed, removed or changes
 /// its meaning.
 public sealed interface Document
-        permits ResultDocument, EvaluateDocument, CompareDocument, InspectDocument, SimplifyDocument {
+        permits ResultDocument,
+                EvaluateDocument,
+                CompareDocument,
+                InspectDocument,
+                SimplifyDocument,
+                EstimateDocument,
+                FitDocument {
     /// The version written by this build.
     int SCHEMA_VERSION = 1;
 

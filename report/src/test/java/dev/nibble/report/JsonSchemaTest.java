@@ -25,7 +25,9 @@ class JsonSchemaTest {
                 EvaluateDocument.class,
                 CompareDocument.class,
                 InspectDocument.class,
-                SimplifyDocument.class
+                SimplifyDocument.class,
+                EstimateDocument.class,
+                FitDocument.class
             })
     void thePublishedSchemaIsTheRecords(Class<?> type) throws IOException {
         String name = file(type);

@@ -23,7 +23,9 @@ import tools.jackson.dataformat.toml.TomlMapper;
 /// The chips that Nibble knows, one TOML file each, and those that a user describes in a file of the same
 /// form.
 public final class Targets {
+    private static final TomlMapper MAPPER = new TomlMapper();
     private static final List<String> RATES = List.of(
+            "hvx_threads",
             "dram_peak_gbs",
             "vendor_int8_tops",
             "best_int8_tops",
@@ -49,6 +51,10 @@ public final class Targets {
     public static Target find(String name) {
         if (name.endsWith(".toml")) {
             return read(Path.of(name));
+        }
+        String file = name.toLowerCase(Locale.ROOT);
+        if (resource("index.txt").lines().anyMatch(file::equals)) {
+            return read(resource(file + ".toml"), file + ".toml");
         }
         List<String> known = new ArrayList<>();
         for (Target target : all()) {
@@ -81,7 +87,7 @@ public final class Targets {
     public static Target read(String toml, String document) {
         JsonNode node;
         try {
-            node = new TomlMapper().readTree(toml);
+            node = MAPPER.readTree(toml);
         } catch (JacksonException e) {
             throw new NibbleException(
                     "%s is not TOML: %s".formatted(document, e.getOriginalMessage()), "correct the file", e);

@@ -52,6 +52,10 @@ public final class Calibrated implements CostModel {
                 vector += entry.getValue() * width / (machine.get(rate) * BYTES_PER_US);
             }
         }
+        // What is brought to another scale is read, multiplied and written: as slowly as a normalization.
+        vector +=
+                precision.floating() ? 0 : work.requantized() * width / (machine.get(NORMALIZATION_GBS) * BYTES_PER_US);
+        vector *= precision.floating() ? machine.get(VECTOR_FLOAT) : 1;
         double spilled = spilledBytes(work, precision, machine);
         double bytes = work.weights() * precision.weightBytes() + spilled;
         double memory = bytes / (machine.get(MEMORY_GBS) * BYTES_PER_US);

@@ -7,7 +7,7 @@ import java.util.Optional;
 /// far (in natural logarithms) measurements may easily move it for all chips, and for one chip beside the others.
 public enum Parameter {
     RUN_US("run_us", "µs", "each run: dispatch to the NPU and back", 47, 0.5, 0.2, Kind.TIME),
-    IO_GBS("io_gbs", "GB/s", "the model's inputs and outputs, converted and moved", 10, 0.7, 0.2, Kind.RATE),
+    IO_GBS("io_gbs", "GB/s", "the model's inputs and outputs, converted and moved", 10, 0.7, 0.2, Kind.TRAFFIC),
     LAYER_US(
             "layer_us",
             "µs",
@@ -43,7 +43,7 @@ public enum Parameter {
             80,
             0.4,
             0.3,
-            Kind.RATE),
+            Kind.TRAFFIC),
     ELEMENTWISE_GBS(
             "elementwise_gbs", "GB/s", "vector units: arithmetic on two values, clipping", 260, 0.5, 0.1, Kind.RATE),
     FUNCTION_GBS("function_gbs", "GB/s", "vector units: sigmoid, SiLU, GELU", 52, 0.5, 0.1, Kind.RATE),
@@ -54,7 +54,8 @@ public enum Parameter {
     RESIZE_GBS("resize_gbs", "GB/s", "interpolated output", 60, 0.7, 0.1, Kind.RATE),
     SELECTION_GBS("selection_gbs", "GB/s", "ArgMax, TopK", 30, 1, 0.1, Kind.RATE),
     DEPTHWISE_GBS("depthwise_gbs", "GB/s", "products of depthwise convolutions", 400, 1, 0.1, Kind.RATE),
-    PIXEL_NS("pixel_ns", "ns", "per-channel (x − mean) / std on a picture, each pixel", 2.2, 0.4, 0.2, Kind.TIME),
+    VECTOR_FLOAT("vector_float", "×", "vector work on FP16 beside as many bytes of integers", 1, 0.5, 0.3, Kind.RATIO),
+    PIXEL_NS("pixel_ns", "ns", "per-channel (x − mean) / std on a picture, each pixel", 2.2, 0.4, 0.2, Kind.UNIT_TIME),
     RESIDENT_MB(
             "resident_mb",
             "MB",
@@ -80,18 +81,33 @@ public enum Parameter {
             0.1,
             Kind.RATIO);
 
-    /// How a parameter changes when a whole chip is faster.
+    /// How a parameter changes where a whole chip runs faster, and where it has more units side by side.
     public enum Kind {
+        /// What matrix and vector units do: grows with both.
         RATE,
+        /// What goes over a bus: grows with speed.
+        TRAFFIC,
+        /// What is waited for, however many units there are.
         TIME,
+        /// What units are busy with.
+        UNIT_TIME,
         RATIO;
 
-        /// +1, −1 or 0: the exponent of the chip's speed.
+        /// The power of the chip's speed that it follows.
         public int exponent() {
             return switch (this) {
-                case RATE -> 1;
-                case TIME -> -1;
+                case RATE, TRAFFIC -> 1;
+                case TIME, UNIT_TIME -> -1;
                 case RATIO -> 0;
+            };
+        }
+
+        /// The power of the number of units that it follows.
+        public int widthExponent() {
+            return switch (this) {
+                case RATE -> 1;
+                case UNIT_TIME -> -1;
+                case TRAFFIC, TIME, RATIO -> 0;
             };
         }
     }

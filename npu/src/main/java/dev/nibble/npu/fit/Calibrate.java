@@ -1,11 +1,11 @@
 package dev.nibble.npu.fit;
 
 import dev.nibble.graph.NibbleException;
-import dev.nibble.graph.io.ModelReader;
 import dev.nibble.npu.cost.Machine;
 import dev.nibble.npu.cost.Machines;
 import dev.nibble.npu.fit.FitParameters.Row;
 import dev.nibble.npu.fit.FitParameters.Solution;
+import dev.nibble.npu.work.StaticModel;
 import dev.nibble.target.Target;
 import dev.nibble.target.Targets;
 import java.nio.file.Files;
@@ -54,8 +54,10 @@ public final class Calibrate {
     /// Reads the rows of `runtime` and the graphs they name.
     ///
     /// @param models the folder of the `.onnx` files
+    /// @param known devices that come first; where there is one, rows that name no device are of it
     public static Loaded load(Path measurements, Path models, List<Target> known) {
-        MeasurementFile file = MeasurementFile.read(measurements);
+        MeasurementFile file = MeasurementFile.read(
+                measurements, known.size() == 1 ? known.getFirst().name() : "");
         Map<String, Integer> skipped = new TreeMap<>(file.skipped());
         List<Target> devices = new ArrayList<>(known);
         Map<String, ModelWork> works = new LinkedHashMap<>();
@@ -65,7 +67,8 @@ public final class Calibrate {
                 skipped.merge("mirrors another device", 1, Integer::sum);
                 continue;
             }
-            Target target = Targets.find(m.device());
+            Target target =
+                    known.stream().filter(t -> isOf(m, t)).findFirst().orElseGet(() -> Targets.find(m.device()));
             int device = devices.stream().map(Target::name).toList().indexOf(target.name());
             if (device < 0) {
                 device = devices.size();
@@ -80,7 +83,7 @@ public final class Calibrate {
                                     .formatted(measurements, m.line(), model),
                             "name the folder of the models with --models");
                 }
-                work = ModelWork.of(ModelReader.read(model, ModelReader.Weights.MAY_BE_MISSING));
+                work = ModelWork.of(StaticModel.read(model, Map.of()).model());
                 works.put(m.topology(), work);
             }
             rows.add(new Row(m, work, device));
@@ -102,14 +105,20 @@ public final class Calibrate {
     }
 
     static FitParameters fitOfAll(Loaded loaded) {
-        return FitParameters.ofAll(loaded.devices().stream()
+        return FitParameters.ofAll(devices(loaded));
+    }
+
+    static List<FitParameters.Device> devices(Loaded loaded) {
+        return loaded.devices().stream()
                 .map(t -> new FitParameters.Device(t.name(), t.vtcmMb().value(), 0))
-                .toList());
+                .toList();
     }
 
     /// Fits one device, starting from what ships with it.
-    public static Result one(Path measurements, Path models) {
-        Loaded loaded = load(measurements, models, List.of());
+    ///
+    /// @param targets the device, or nothing where the rows name it
+    public static Result one(Path measurements, Path models, List<Target> targets) {
+        Loaded loaded = load(measurements, models, targets);
         if (loaded.devices().size() > 1) {
             throw new NibbleException(
                     "measurements '%s' are of %d devices: %s"
@@ -269,6 +278,7 @@ public final class Calibrate {
     }
 
     private static boolean isOf(Measurement m, Target target) {
-        return target.aliases().contains(m.device()) || target.name().equalsIgnoreCase(m.device());
+        return target.name().equalsIgnoreCase(m.device())
+                || target.aliases().stream().anyMatch(a -> a.equalsIgnoreCase(m.device()));
     }
 }

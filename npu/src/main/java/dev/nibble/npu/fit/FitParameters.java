@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.Map;
 
 /// Fits the calibrated model to latencies of several devices at once: the parameters of a device are those of all
-/// devices, times its speed, times small deviations of its own,
-/// `ln p[k,d] = μ[k] + e[k]·v[d] + s[k]·δ[k,d]`, each drawn to its prior so that few rows cannot overfit.
+/// devices, times its speed, times its number of units, times small deviations of its own,
+/// `ln p[k,d] = μ[k] + e[k]·v[d] + f[k]·w[d] + s[k]·δ[k,d]`, each drawn to its prior so that few rows cannot overfit.
 ///
 /// Minimized is a robust (pseudo-Huber) loss of `ln(predicted / measured)` plus the squared distance from the priors,
 /// by damped Gauss-Newton steps. Deterministic.
@@ -22,12 +22,20 @@ public final class FitParameters {
     /// How far the speeds of chips are apart, in natural logarithms.
     private static final double SPEED_SPREAD = 1.0;
 
+    /// How far their numbers of units are apart, likewise.
+    private static final double WIDTH_SPREAD = 0.5;
+
+    /// So far moves what a fit is to leave alone.
+    private static final double HELD = 1e-3;
+
     private static final double STEP = 1e-4;
     private static final Parameter[] PARAMETERS = Parameter.values();
 
     private final List<Device> devices;
     private final double[] centre;
     private final double[] spread;
+    private final double[] between;
+    private final double widthSpread;
     private final int size;
 
     /// A chip as far as it is not fitted.
@@ -36,22 +44,47 @@ public final class FitParameters {
     /// A latency and what it was measured with.
     public record Row(Measurement measurement, ModelWork work, int device) {}
 
-    private FitParameters(List<Device> devices, double[] centre, double[] spread) {
+    private FitParameters(
+            List<Device> devices, double[] centre, double[] spread, double[] between, double widthSpread) {
         this.devices = List.copyOf(devices);
         this.centre = centre;
         this.spread = spread;
-        this.size = PARAMETERS.length * (1 + devices.size()) + devices.size();
+        this.between = between;
+        this.widthSpread = widthSpread;
+        this.size = PARAMETERS.length * (1 + devices.size()) + 2 * devices.size();
+    }
+
+    /// What of the form is left to a fit.
+    ///
+    /// @param fixed parameters that stay what they are, but for the speed of a chip
+    /// @param units whether chips differ in their number of units beside their speed
+    /// @param own whether chips have deviations of their own
+    public record Freedom(Map<Parameter, Double> fixed, boolean units, boolean own) {
+        /// Everything.
+        public static final Freedom ALL = new Freedom(Map.of(), true, true);
+
+        public Freedom {
+            fixed = Map.copyOf(fixed);
+        }
     }
 
     /// Fits everything from the priors of [Parameter].
     public static FitParameters ofAll(List<Device> devices) {
+        return ofAll(devices, Freedom.ALL);
+    }
+
+    /// The same with a part of the form held.
+    public static FitParameters ofAll(List<Device> devices, Freedom freedom) {
         double[] centre = new double[PARAMETERS.length];
         double[] spread = new double[PARAMETERS.length];
+        double[] between = new double[PARAMETERS.length];
         for (int k = 0; k < centre.length; k++) {
-            centre[k] = Math.log(PARAMETERS[k].centre());
-            spread[k] = PARAMETERS[k].spread();
+            Double fixed = freedom.fixed().get(PARAMETERS[k]);
+            centre[k] = Math.log(fixed == null ? PARAMETERS[k].centre() : fixed);
+            spread[k] = fixed == null ? PARAMETERS[k].spread() : HELD;
+            between[k] = fixed == null && freedom.own() ? PARAMETERS[k].between() : 0;
         }
-        return new FitParameters(devices, centre, spread);
+        return new FitParameters(devices, centre, spread, between, freedom.units() ? WIDTH_SPREAD : HELD);
     }
 
     /// Fits one device's speed and deviations from `shipped`, to which few rows leave it close.
@@ -61,9 +94,13 @@ public final class FitParameters {
         for (int k = 0; k < centre.length; k++) {
             centre[k] = Math.log(shipped.get(PARAMETERS[k]));
         }
-        Arrays.fill(spread, 1e-3);
+        Arrays.fill(spread, HELD);
         return new FitParameters(
-                List.of(new Device(shipped.name(), shipped.vtcmMb(), shipped.memoryPeakGbs())), centre, spread);
+                List.of(new Device(shipped.name(), shipped.vtcmMb(), shipped.memoryPeakGbs())),
+                centre,
+                spread,
+                Arrays.stream(PARAMETERS).mapToDouble(Parameter::between).toArray(),
+                WIDTH_SPREAD);
     }
 
     /// What a fit found: the unknowns as they are solved for, and the machines that they make.
@@ -124,7 +161,8 @@ public final class FitParameters {
         for (int k = 0; k < n; k++) {
             double log = unknowns[k]
                     + PARAMETERS[k].kind().exponent() * unknowns[n + d]
-                    + PARAMETERS[k].between() * unknowns[n + devices.size() + d * n + k]
+                    + PARAMETERS[k].kind().widthExponent() * unknowns[n + devices.size() + d]
+                    + between[k] * unknowns[n + 2 * devices.size() + d * n + k]
                     + (k == moved ? STEP : 0);
             values.put(PARAMETERS[k], Math.exp(log));
         }
@@ -134,7 +172,8 @@ public final class FitParameters {
 
     private double weight(int i) {
         int n = PARAMETERS.length;
-        double scale = i < n ? 1 / spread[i] : i < n + devices.size() ? 1 / SPEED_SPREAD : 1;
+        int d = devices.size();
+        double scale = i < n ? 1 / spread[i] : i < n + d ? 1 / SPEED_SPREAD : i < n + 2 * d ? 1 / widthSpread : 1;
         return PRIOR * PRIOR * scale * scale;
     }
 
@@ -170,21 +209,24 @@ public final class FitParameters {
             }
         }
         Normal normal = new Normal(size);
-        int[] index = new int[2 * n + 1];
-        double[] slope = new double[2 * n + 1];
+        int[] index = new int[2 * n + 2];
+        double[] slope = new double[2 * n + 2];
         for (Row row : rows) {
             int d = row.device();
             double r = residual(row, moved[d][0]);
             double weight = 1 / Math.sqrt(1 + r * r / (HUBER * HUBER));
             slope[2 * n] = 0;
             index[2 * n] = n + d;
+            slope[2 * n + 1] = 0;
+            index[2 * n + 1] = n + devices.size() + d;
             for (int k = 0; k < n; k++) {
                 double s = (residual(row, moved[d][k + 1]) - r) / STEP;
                 index[k] = k;
                 slope[k] = s;
-                index[n + k] = n + devices.size() + d * n + k;
-                slope[n + k] = s * PARAMETERS[k].between();
+                index[n + k] = n + 2 * devices.size() + d * n + k;
+                slope[n + k] = s * between[k];
                 slope[2 * n] += s * PARAMETERS[k].kind().exponent();
+                slope[2 * n + 1] += s * PARAMETERS[k].kind().widthExponent();
             }
             normal.add(index, slope, weight, r);
         }

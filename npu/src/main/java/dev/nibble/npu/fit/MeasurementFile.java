@@ -47,23 +47,30 @@ public record MeasurementFile(List<Measurement> measurements, Map<String, Intege
 
     /// @throws NibbleException where the file cannot be read, lacks a column, or has a row that cannot be meant
     public static MeasurementFile read(Path file) {
+        return read(file, "");
+    }
+
+    /// The same; `device` is what rows are of that do not say.
+    public static MeasurementFile read(Path file, String device) {
         byte[] bytes;
         try {
             bytes = Files.readAllBytes(file);
         } catch (IOException e) {
             throw new NibbleException("measurements '" + file + "' cannot be read", "check the path", e);
         }
-        return new Reader(file.toString()).read(bytes);
+        return new Reader(file.toString(), device).read(bytes);
     }
 
     private static final class Reader {
         private final String file;
+        private final String otherwise;
         private final Map<String, Measurement> byKey = new HashMap<>();
         private final List<Measurement> rows = new ArrayList<>();
         private final Map<String, Integer> skipped = new TreeMap<>();
 
-        Reader(String file) {
+        Reader(String file, String device) {
             this.file = file;
+            this.otherwise = device;
         }
 
         MeasurementFile read(byte[] bytes) {
@@ -93,7 +100,8 @@ public record MeasurementFile(List<Measurement> measurements, Map<String, Intege
         private void row(Map<String, String> row, int line) {
             String topology = need(row, line, "topology", "model").replaceFirst("\\.onnx$", "");
             String precision = need(row, line, "precision");
-            String device = need(row, line, "chipset", "target", "device");
+            boolean said = find(row, "chipset", "target", "device") != null;
+            String device = said || otherwise.isEmpty() ? need(row, line, "chipset", "target", "device") : otherwise;
             String runtime = find(row, "runtime") instanceof String r && !r.isBlank() ? r : "qnn_dlc";
             String unit = find(row, "compute_unit") instanceof String u && !u.isBlank() ? u : "NPU";
             if (!unit.equalsIgnoreCase("NPU")) {

@@ -48,6 +48,7 @@ public record ModelWork(Work sum, int layers, List<Work> large, double ioElement
         double weights = 0;
         double pixels = 0;
         double perChannel = 0;
+        double requantized = 0;
         int barriers = 0;
         int layers = 0;
         Map<VectorKind, Double> vector = new EnumMap<>(VectorKind.class);
@@ -61,11 +62,26 @@ public record ModelWork(Work sum, int layers, List<Work> large, double ioElement
             weights += work.weights();
             pixels += work.normalizedPixels();
             perChannel += work.perChannel();
+            requantized += work.requantized();
             barriers += work.barriers();
             work.vector().forEach((kind, elements) -> vector.merge(kind, elements, Double::sum));
         }
         Work sum = new Work(
-                macs, matrix, vector, weights, 0, 0, 0, 0, 0, pixels, perChannel, barriers, layers == 0, List.of());
+                macs,
+                matrix,
+                vector,
+                weights,
+                0,
+                0,
+                0,
+                0,
+                0,
+                pixels,
+                perChannel,
+                requantized,
+                barriers,
+                layers == 0,
+                List.of());
         List<Work> large = works.stream()
                 .filter(w -> !w.free() && Math.max(w.adjacent(), w.skipped()) > SMALL_ELEMENTS)
                 .toList();

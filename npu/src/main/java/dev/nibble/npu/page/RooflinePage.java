@@ -50,8 +50,8 @@ public final class RooflinePage {
                         .map(l -> new Object[] {
                             l.name(),
                             l.op(),
-                            round(l.intensity()),
-                            round(l.micros() > 0 ? 2.0 * l.macs() / l.micros() / 1e3 : 0),
+                            round(l.bytes() > 0 ? operations(l) / l.bytes() : 0),
+                            round(l.micros() > 0 ? operations(l) / l.micros() / 1e3 : 0),
                             round(l.micros()),
                             round(100 * l.share()),
                             l.bottleneck().name().toLowerCase(Locale.ROOT)
@@ -78,6 +78,11 @@ public final class RooflinePage {
             page = page.replace(hole.getKey(), hole.getValue());
         }
         return page;
+    }
+
+    /// Two for each product; without products, one for each element that the vector units touch.
+    private static double operations(LayerEstimate l) {
+        return l.macs() > 0 ? 2.0 * l.macs() : l.vectorElements();
     }
 
     private static String headline(Estimate e) {

@@ -4,6 +4,7 @@ import dev.nibble.graph.Node;
 import dev.nibble.graph.Shape;
 import dev.nibble.npu.work.Flow.Value;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
@@ -45,10 +46,6 @@ public final class CountWork {
         return value.padded(value.channels() <= 4 ? 4 : 32);
     }
 
-    private static double roundUp(double value, int multiple) {
-        return Math.ceil(value / multiple) * multiple;
-    }
-
     private final class OneLayer {
         private final Layer layer;
         private final EnumMap<VectorKind, Double> vector = new EnumMap<>(VectorKind.class);
@@ -57,6 +54,7 @@ public final class CountWork {
         private double matrix;
         private double pixels;
         private double perChannel;
+        private double requantized;
         private int barriers;
 
         OneLayer(Layer layer) {
@@ -99,6 +97,7 @@ public final class CountWork {
             }
             boolean free = matrix == 0
                     && pixels == 0
+                    && requantized == 0
                     && vector.values().stream().allMatch(v -> v == 0)
                     && withoutRule.isEmpty();
             return new Work(
@@ -113,6 +112,7 @@ public final class CountWork {
                     leaving,
                     pixels,
                     perChannel,
+                    requantized,
                     barriers,
                     free,
                     List.copyOf(withoutRule));
@@ -165,8 +165,15 @@ public final class CountWork {
         }
 
         private void product(long rows, long columns, long inner) {
-            macs += rows * columns * inner;
-            matrix += rows * roundUp(columns, 32) * roundUp(inner, 32);
+            add(MatrixWork.product(rows, columns, inner));
+        }
+
+        private void add(MatrixWork work) {
+            macs += work.macs();
+            matrix += work.padded();
+            if (work.depthwise() > 0) {
+                add(VectorKind.DEPTHWISE, work.depthwise());
+            }
         }
 
         private void convolution(Node node, List<Value> in, Value out, boolean transposed) {
@@ -176,28 +183,11 @@ public final class CountWork {
                 withoutRule.add(node.opType());
                 return;
             }
-            long groups = Math.max(1, node.intAttribute("group", 1));
-            long taps = w.product(2, w.rank());
-            long perOut = transposed ? w.dim(0) / groups : w.dim(1);
-            long channels = transposed ? w.dim(1) * groups : w.dim(0);
-            Shape positionsOf = transposed ? x : shape(List.of(out), 0);
-            double positions = positionsOf.elements() / (double) Math.max(1, positionsOf.dim(1));
-            macs += (long) (positions * channels * perOut * taps);
-            if (groups > 1 && perOut == 1) {
-                add(VectorKind.DEPTHWISE, positions * roundUp(channels, 32) * taps);
-                return;
+            add(MatrixWork.convolution(node, x, w, shape(List.of(out), 0), transposed));
+            // A dilated convolution runs on pictures that are taken apart, and put together again afterwards.
+            if (Arrays.stream(node.intsAttribute("dilations")).anyMatch(d -> d > 1)) {
+                add(VectorKind.MOVEMENT, padded(in.getFirst()) + padded(out));
             }
-            if (groups == 1) {
-                matrix += positions * roundUp(channels, 32) * roundUp(perOut * taps, 32);
-                return;
-            }
-            // Narrow groups lie side by side in one tile of 32 channels, off-diagonal blocks being zero.
-            long together = Math.max(1, 32 / Math.max(1, perOut));
-            matrix += Math.ceil(groups / (double) together)
-                    * positions
-                    * roundUp(channels / (double) groups * together, 32)
-                    * roundUp(perOut * together, 32)
-                    * taps;
         }
 
         private void recurrent(Node node, List<Value> in, Value out) {
@@ -210,8 +200,8 @@ public final class CountWork {
             }
             long turns = x.dim(0) * x.dim(1) * r.dim(0);
             macs += turns * w.dim(1) * (w.dim(2) + r.dim(2));
-            matrix += turns * roundUp(w.dim(1), 32) * (roundUp(w.dim(2), 32) + roundUp(r.dim(2), 32));
-            add(VectorKind.FUNCTION, turns * roundUp(w.dim(1), 32));
+            matrix += turns * MatrixWork.up(w.dim(1), 32) * (MatrixWork.up(w.dim(2), 32) + MatrixWork.up(r.dim(2), 32));
+            add(VectorKind.FUNCTION, turns * MatrixWork.up(w.dim(1), 32));
         }
 
         private void other(Node node, List<Value> in, Value out) {
@@ -222,6 +212,10 @@ public final class CountWork {
                 return;
             }
             if (RESHAPING.contains(type) && isView(in.getFirst(), out) || type.equals("Transpose") && isView(node)) {
+                return;
+            }
+            if (type.equals("Concat") && in.size() > 1) {
+                concatenation(node, in, out);
                 return;
             }
             double elements = largest(node.inputs(), node.outputs());
@@ -259,6 +253,25 @@ public final class CountWork {
                 elements = padded(out) * taps;
             }
             add(kind, elements);
+        }
+
+        /// Channels in whole blocks of 32 are put together by writing down where they are; others are copied. What
+        /// only the concatenation reads is made at its scale; what others read too has to be brought to it.
+        private void concatenation(Node node, List<Value> in, Value out) {
+            int rank = shape(List.of(out), 0).rank();
+            boolean channels = Math.floorMod(node.intAttribute("axis", 1), Math.max(1, rank)) == out.channelAxis();
+            boolean blocks = !channels || in.stream().limit(in.size() - 1).allMatch(v -> v.channels() % 32 == 0);
+            for (Value part : in) {
+                if (part.constant()) {
+                    continue;
+                }
+                if (!blocks) {
+                    add(VectorKind.MOVEMENT, out.integer() ? 0 : padded(part));
+                }
+                if (flow.consumers(part.name()).size() > 1 && !out.integer()) {
+                    requantized += padded(part);
+                }
+            }
         }
 
         /// Whether this is part of `(x − mean) / std` on a picture of three channels, each with its own constant.

@@ -17,6 +17,7 @@ import java.util.Map;
 /// @param leaving elements of the model's outputs that are written here
 /// @param normalizedPixels pixels of a picture of three channels, each with its own constant, that are normalized
 /// @param perChannel elements of a normalization with constants for each channel that no convolution takes in
+/// @param requantized elements that a concatenation brings to its own scale, where the values are quantized
 /// @param barriers reductions over a whole picture, before which nothing of the next layer can start
 /// @param free whether nothing runs on the device
 /// @param withoutRule operators estimated by their bytes alone
@@ -32,6 +33,7 @@ public record Work(
         double leaving,
         double normalizedPixels,
         double perChannel,
+        double requantized,
         int barriers,
         boolean free,
         List<String> withoutRule) {

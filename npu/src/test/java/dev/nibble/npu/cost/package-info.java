@@ -1,0 +1,4 @@
+@NullMarked
+package dev.nibble.npu.cost;
+
+import org.jspecify.annotations.NullMarked;

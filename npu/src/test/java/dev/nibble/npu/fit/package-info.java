@@ -1,0 +1,4 @@
+@NullMarked
+package dev.nibble.npu.fit;
+
+import org.jspecify.annotations.NullMarked;

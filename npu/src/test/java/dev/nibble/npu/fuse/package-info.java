@@ -1,0 +1,4 @@
+@NullMarked
+package dev.nibble.npu.fuse;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.nibble.npu.memory;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.nibble.npu.page;
+
+import org.jspecify.annotations.NullMarked;

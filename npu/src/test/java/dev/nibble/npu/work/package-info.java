@@ -1,0 +1,4 @@
+@NullMarked
+package dev.nibble.npu.work;
+
+import org.jspecify.annotations.NullMarked;
