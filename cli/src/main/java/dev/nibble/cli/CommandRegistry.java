@@ -33,6 +33,8 @@ final class CommandRegistry {
             new Entry("estimate", EstimateCommand::new),
             new Entry("roofline", RooflineCommand::new),
             new Entry("fit", FitCommand::new),
+            new Entry("run", RunCommand::new),
+            new Entry("profile", ProfileCommand::new),
             new Entry("config", ConfigCommand::new),
             new Entry("completion", CompletionCommand::new));
 

@@ -84,6 +84,13 @@ public final class OrtExecutor implements Executor {
         return open(model, fetches, options, null);
     }
 
+    /// As [#open], and times each kernel of each run; [OrtModel#endProfiling] tells where the file is.
+    ///
+    /// @param prefix of the profile's file, to which ONNX Runtime appends a time
+    public OrtModel openProfiled(Model model, List<String> fetches, Options options, Path prefix) {
+        return open(model, fetches, options, prefix);
+    }
+
     OrtModel open(Model model, List<String> fetches, Options options, @Nullable Path profile) {
         Fetching fetching = Fetching.of(model, fetches);
         if (fetching.computed().isEmpty()) {

@@ -286,10 +286,10 @@ public final class OrtModel implements Executor.Session {
         }
     }
 
-    /// Ends profiling and closes.
+    /// Ends the profiling of [OrtExecutor#openProfiled].
     ///
-    /// @return the profile's file
-    String endProfiling() {
+    /// @return the profile's file, a Chrome trace; empty where nothing was computed
+    public String endProfiling() {
         try {
             return session == null ? "" : session.endProfiling();
         } catch (OrtException e) {

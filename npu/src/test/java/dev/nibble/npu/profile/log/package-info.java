@@ -1,0 +1,4 @@
+@NullMarked
+package dev.nibble.npu.profile.log;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.nibble.npu.profile.read;
+
+import org.jspecify.annotations.NullMarked;

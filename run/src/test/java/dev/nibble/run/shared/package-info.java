@@ -1,0 +1,4 @@
+@NullMarked
+package dev.nibble.run.shared;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.nibble.run.soak;
+
+import org.jspecify.annotations.NullMarked;
