@@ -35,6 +35,9 @@ final class CommandRegistry {
             new Entry("fit", FitCommand::new),
             new Entry("run", RunCommand::new),
             new Entry("profile", ProfileCommand::new),
+            new Entry("placement", PlacementCommand::new),
+            new Entry("compile", CompileCommand::new),
+            new Entry("htp", HtpCommand::new),
             new Entry("config", ConfigCommand::new),
             new Entry("completion", CompletionCommand::new));
 

@@ -42,7 +42,6 @@ final class CompareCommand extends NibbleCommand {
 
     @Override
     protected ExitCode run() {
-        on.requireHere();
         Gates gates = gateOptions.gates(null);
         Terminal terminal = terminal();
         CompareDocument document = Compare.run(
@@ -56,6 +55,7 @@ final class CompareCommand extends NibbleCommand {
                                 .maxMemory()
                                 .map(size -> OptionalLong.of(size.bytes()))
                                 .orElse(OptionalLong.empty()),
+                        on.htp(this),
                         Version.current().nibble()),
                 progress());
         print(document, () -> TerminalReport.of(document, style(), all));

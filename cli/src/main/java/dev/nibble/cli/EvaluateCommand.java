@@ -60,7 +60,6 @@ final class EvaluateCommand extends NibbleCommand {
 
     @Override
     protected ExitCode run() {
-        on.requireHere();
         Gates gates = gateOptions.gates(maxDrop);
         if (!gates.isEmpty() && reference == null) {
             throw new NibbleException(
@@ -77,6 +76,7 @@ final class EvaluateCommand extends NibbleCommand {
                         everywhere().shapesByName(),
                         metric,
                         everywhere().threads(),
+                        on.htp(this),
                         Version.current().nibble()),
                 progress());
         if (maxDrop != null && document.difference() == null) {

@@ -13,6 +13,8 @@ import dev.nibble.graph.Model;
 import dev.nibble.graph.Node;
 import dev.nibble.graph.shape.BindShapes;
 import dev.nibble.graph.shape.ShapeInference;
+import dev.nibble.htp.KnownDepartures;
+import dev.nibble.pipeline.htp.HtpDevice;
 import dev.nibble.pipeline.measure.Evaluation;
 import dev.nibble.pipeline.measure.LayerComparison;
 import dev.nibble.pipeline.measure.Variant;
@@ -28,6 +30,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 
 /// `compare`: where a QDQ model departs from its float twin, value by value, worst first.
@@ -50,6 +53,7 @@ public final class Compare {
     /// @param twin the float model that the quantized one was made from: `model.float.onnx`
     /// @param shapes shapes of inputs, by name
     /// @param maxMemory bytes that the values of a batch may take
+    /// @param htp where to run the quantized model once more; empty: on the CPU only
     /// @param version of Nibble, for the document
     public record Options(
             Path twin,
@@ -58,6 +62,7 @@ public final class Compare {
             Map<String, long[]> shapes,
             int threads,
             OptionalLong maxMemory,
+            Optional<HtpDevice> htp,
             String version) {}
 
     private Compare(Options options) {
@@ -116,6 +121,16 @@ public final class Compare {
                                                 Figures.cosine(output.cosine().value())),
                                 "the headline is of the first output")));
             }
+            if (options.htp().isPresent()) {
+                findings.add(Findings.note(
+                        "H103",
+                        "the tensors are in the order of 'HTP to CPU': how far %s's emulator departs from the file's arithmetic"
+                                .formatted(options.htp().get().target().name()),
+                        "a step at 8 bits is usual; see docs/designs/htp.md"));
+                KnownDepartures.of(quantized.model().graph())
+                        .forEach((node, cause) -> findings.add(
+                                Findings.warning("H102", "node '%s': %s".formatted(node, cause), "look at its row")));
+            }
             Layers layers = layers(twin.model(), quantized.model(), data, batch, progress);
             return new CompareDocument(
                     Document.SCHEMA_VERSION,
@@ -159,7 +174,11 @@ public final class Compare {
         }
         try (Progress.Stage stage = progress.begin("comparing layers", data.size());
                 LayerComparison comparison = new LayerComparison(
-                        twin, quantized, executor, new Executor.Options(options.threads(), Executor.Optimization.OFF));
+                        twin,
+                        quantized,
+                        executor,
+                        new Executor.Options(options.threads(), Executor.Optimization.OFF),
+                        options.htp().map(device -> device.executor(options.threads())));
                 Batches batches = data.batches(batch)) {
             while (batches.hasNext()) {
                 Batch next = batches.next();
@@ -173,9 +192,14 @@ public final class Compare {
                             row.graphWise().decibels(),
                             row.layerWise().decibels(),
                             row.graphWise().cosine(),
-                            null,
-                            null))
-                    .sorted(Comparator.comparingDouble(Compare::blame))
+                            row.elsewhere() == null
+                                    ? null
+                                    : row.elsewhere().toFloat().decibels(),
+                            row.elsewhere() == null
+                                    ? null
+                                    : row.elsewhere().toHere().decibels(),
+                            row.elsewhere() == null ? null : row.elsewhere().steps()))
+                    .sorted(Comparator.comparingDouble(options.htp().isPresent() ? Compare::departure : Compare::blame))
                     .toList();
             List<Skipped> skipped = comparison.skipped().stream()
                     .map(value -> new Skipped(
@@ -192,6 +216,11 @@ public final class Compare {
         Double own = row.layerWiseDb();
         Double gathered = row.graphWiseDb();
         return own != null ? own : gathered != null ? gathered : Double.MAX_VALUE;
+    }
+
+    /// The value at which the HTP departs most from the file's arithmetic comes first.
+    private static double departure(CompareDocument.Row row) {
+        return row.htpToCpuDb() == null ? Double.MAX_VALUE : row.htpToCpuDb();
     }
 
     /// How many samples go through at once, so that all values of all three models stay within the memory.

@@ -8,6 +8,9 @@ import dev.nibble.data.metric.OutputComparison;
 import dev.nibble.data.metric.TaskMetric;
 import dev.nibble.graph.Executor;
 import dev.nibble.graph.NibbleException;
+import dev.nibble.htp.HtpExecutor;
+import dev.nibble.htp.KnownDepartures;
+import dev.nibble.pipeline.htp.HtpDevice;
 import dev.nibble.pipeline.measure.Evaluation;
 import dev.nibble.pipeline.measure.TaskMetrics;
 import dev.nibble.pipeline.measure.Variant;
@@ -50,6 +53,7 @@ public final class Evaluate {
     /// @param reference the model to compare with on the same samples
     /// @param shapes shapes of inputs, by name
     /// @param metric see [TaskMetrics#NAMES]
+    /// @param htp where to run the model beside the CPU; empty: on the CPU only
     /// @param version of Nibble, for the document
     public record Options(
             Path model,
@@ -58,6 +62,7 @@ public final class Evaluate {
             Map<String, long[]> shapes,
             String metric,
             int threads,
+            Optional<HtpDevice> htp,
             String version) {}
 
     private Evaluate(Options options) {
@@ -83,7 +88,12 @@ public final class Evaluate {
             variants.add(new Variant("reference", reference.model(), Executor.Optimization.OFF));
         }
         variants.add(new Variant("off", model.model(), Executor.Optimization.OFF));
-        variants.add(new Variant("default", model.model(), Executor.Optimization.DEFAULT));
+        Optional<HtpExecutor> htp = options.htp().map(device -> device.executor(options.threads()));
+        variants.add(
+                htp.isPresent()
+                        ? new Variant(HtpDevice.NAME, model.model(), Executor.Optimization.OFF, Optional.of(htp.get()))
+                        : new Variant("default", model.model(), Executor.Optimization.DEFAULT));
+        long samples;
         Doctor doctor = new Doctor();
         try (DataSet data =
                 DataSet.open(options.data().path(), options.data().options(), PreparedModel.inputs(model.model()))) {
@@ -100,18 +110,38 @@ public final class Evaluate {
                     metrics,
                     new OrtExecutor(),
                     options.threads(),
-                    batch == null ? BATCH : batch,
+                    batch == null
+                            ? Math.max(BATCH, htp.map(HtpExecutor::children).orElse(1))
+                            : batch,
                     doctor,
                     progress);
+            samples = data.size();
             data.findings().forEach(finding -> findings.add(Findings.of(finding)));
             int first = reference == null ? 0 : 1;
-            for (int i = first; i < outcomes.size(); i++) {
-                entries(reference == null ? null : outcomes.getFirst(), outcomes.get(i));
+            List<Evaluation.Outcome> measured = outcomes.subList(first, outcomes.size());
+            for (Evaluation.Outcome outcome : htp.isPresent() ? measured.reversed() : measured) {
+                entries(reference == null ? null : outcomes.getFirst(), outcome);
+                if (!outcome.before().isEmpty()) {
+                    outcome.before().values().iterator().next().results().stream()
+                            .map(figure -> entry(renamed(figure), HtpDevice.NAME))
+                            .forEach(entries::add);
+                }
             }
         }
         doctor.findings().forEach(finding -> findings.add(Findings.of(finding)));
         findings.addAll(model.findings());
         Entry headline = entries.getFirst();
+        double seconds = (System.nanoTime() - start) / 1e9;
+        if (htp.isPresent()) {
+            findings.add(Findings.note(
+                    "H101",
+                    "%s's figures are of Qualcomm's emulator, not of a device; %s samples a second"
+                            .formatted(options.htp().orElseThrow().target().name(), Figures.number(samples / seconds)),
+                    "--eval-take and --take N measure on fewer samples"));
+            KnownDepartures.of(model.model().graph())
+                    .forEach((node, cause) -> findings.add(Findings.warning(
+                            "H102", "node '%s': %s".formatted(node, cause), "look at it with compare --on htp")));
+        }
         alarm(headline, TaskMetrics.classes(model.model()));
         return new EvaluateDocument(
                 Document.SCHEMA_VERSION,
@@ -124,11 +154,11 @@ public final class Evaluate {
                 headline.reference(),
                 headline.difference(),
                 valueInterval,
-                "cpu",
-                "off",
+                htp.isPresent() ? HtpDevice.NAME : "cpu",
+                headline.optimization(),
                 entries.subList(1, entries.size()),
                 findings,
-                (System.nanoTime() - start) / 1e9);
+                seconds);
     }
 
     /// Of the headline, for the model alone and for the reference alone.
@@ -181,6 +211,11 @@ public final class Evaluate {
                         "cut the model to measure another"));
             }
         }
+    }
+
+    /// A figure of the HTP against the CPU.
+    private static MetricResult renamed(MetricResult figure) {
+        return new MetricResult(HtpDevice.AGAINST_CPU + figure.name(), figure.value(), figure.n(), figure.ci95());
     }
 
     private static Entry entry(MetricResult figure, String optimization) {

@@ -18,12 +18,12 @@ import java.util.Map;
 /// A model as it was read, checked by Nibble's own rules before any native library sees it.
 ///
 /// @param findings what was found that does not keep the model from being used
-record ModelFile(Path file, Model model, List<Finding> findings) {
+public record ModelFile(Path file, Model model, List<Finding> findings) {
     /// Reads and checks `file`, whose weights may be missing.
     ///
     /// @param shapes shapes of inputs; where none is given, open dimensions stay open
     /// @throws NibbleException where the file is no sound model; the message names the file
-    static ModelFile look(Path file, Map<String, long[]> shapes) {
+    public static ModelFile look(Path file, Map<String, long[]> shapes) {
         Model read = ModelReader.read(file, ModelReader.Weights.MAY_BE_MISSING);
         return checked(file, read, shapes);
     }
@@ -32,7 +32,7 @@ record ModelFile(Path file, Model model, List<Finding> findings) {
     /// quantized integers, the conversions from and to float are added, see [FloatEdges].
     ///
     /// @throws NibbleException as [#look], and where weights are missing, or NaN
-    static ModelFile toRun(Path file, Map<String, long[]> shapes) {
+    public static ModelFile toRun(Path file, Map<String, long[]> shapes) {
         ModelFile model = checked(file, ModelReader.read(file), shapes);
         List<String> stripped = ModelChecker.stripped(model.model());
         if (!stripped.isEmpty()) {
@@ -51,7 +51,8 @@ record ModelFile(Path file, Model model, List<Finding> findings) {
         return new ModelFile(file, FloatEdges.around(model.model()), findings);
     }
 
-    ModelInfo info() {
+    /// What the file is.
+    public ModelInfo info() {
         return PreparedModel.info(file, model, file.toString());
     }
 

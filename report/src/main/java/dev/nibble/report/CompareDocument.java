@@ -40,6 +40,7 @@ public record CompareDocument(
     /// @param graphWiseDb SQNR with everything quantized: the error that has gathered up to here
     /// @param layerWiseDb SQNR with this layer alone quantized on float inputs
     /// @param htpDb SQNR of the HTP's own arithmetic against the float model
+    /// @param htpToCpuDb SQNR of the HTP's own arithmetic against the same file on the CPU
     /// @param htpSteps largest distance between HTP and CPU, in quantization steps
     public record Row(
             String name,
@@ -48,6 +49,7 @@ public record CompareDocument(
             @Nullable Double layerWiseDb,
             @Nullable Double cosine,
             @Nullable Double htpDb,
+            @Nullable Double htpToCpuDb,
             @Nullable Double htpSteps) {
         public Row {
             Values.present("tensors[].name", name);
@@ -55,6 +57,7 @@ public record CompareDocument(
             layerWiseDb = Values.decibels(layerWiseDb);
             cosine = Values.finite(cosine);
             htpDb = Values.decibels(htpDb);
+            htpToCpuDb = Values.decibels(htpToCpuDb);
             htpSteps = Values.finite(htpSteps);
         }
     }

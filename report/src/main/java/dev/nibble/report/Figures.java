@@ -8,6 +8,9 @@ public final class Figures {
     /// Stands for a number that is not known.
     public static final String ABSENT = "–";
 
+    /// Stands before the name of a figure that compares the HTP with the CPU on the same file.
+    private static final String HTP_TO_CPU = "htpToCpu.";
+
     private static final String[] BYTE_UNITS = {"B", "kB", "MB", "GB", "TB"};
     private static final double BYTES_A_UNIT = 1000;
     private static final double SECONDS_A_MINUTE = 60;
@@ -119,6 +122,9 @@ public final class Figures {
 
     /// A value of the metric `name`: accuracies and agreements are fractions.
     public static String metricName(String name) {
+        if (name.startsWith(HTP_TO_CPU)) {
+            return metricName(name.substring(HTP_TO_CPU.length())) + ", HTP to CPU";
+        }
         return switch (name) {
             case "top1" -> "top-1 accuracy";
             case "top5" -> "top-5 accuracy";
@@ -135,6 +141,9 @@ public final class Figures {
 
     /// A value of the metric `name` in its own unit: accuracies and agreements are fractions.
     public static String metricValue(String name, @Nullable Double value) {
+        if (name.startsWith(HTP_TO_CPU)) {
+            return metricValue(name.substring(HTP_TO_CPU.length()), value);
+        }
         return switch (name) {
             case "sqnrDb" -> decibels(value);
             case "cosine" -> cosine(value);

@@ -162,7 +162,7 @@ class ReportJsonTest {
                 20,
                 30.0,
                 0.99,
-                List.of(new CompareDocument.Row("a", "Conv", 20.0, 30.0, 0.9, null, null)),
+                List.of(new CompareDocument.Row("a", "Conv", 20.0, 30.0, 0.9, null, null, null)),
                 List.of(new Skipped("b", null, "only in the float model")),
                 List.of()));
         roundTrip(new InspectDocument(

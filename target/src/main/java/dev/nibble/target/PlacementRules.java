@@ -124,7 +124,20 @@ public record PlacementRules(
     /// How an operator's weight is quantized where it is not by the general rule.
     ///
     /// @param bitwidth by activation width
-    public record ParamScheme(Map<Integer, Integer> bitwidth, boolean symmetric, boolean perChannel) {}
+    /// @param symmetric whether it is symmetric at every width
+    /// @param symmetricBitwidths the widths of its own at which it is symmetric even so
+    public record ParamScheme(
+            Map<Integer, Integer> bitwidth, boolean symmetric, Set<Integer> symmetricBitwidths, boolean perChannel) {
+        public ParamScheme {
+            bitwidth = Map.copyOf(bitwidth);
+            symmetricBitwidths = Set.copyOf(symmetricBitwidths);
+        }
+
+        /// Whether it is symmetric where it has `bits` bits.
+        public boolean isSymmetric(int bits) {
+            return symmetric || symmetricBitwidths.contains(bits);
+        }
+    }
 
     /// @param bitwidth the operand's width
     public record Operand(int bitwidth, boolean symmetric) {}

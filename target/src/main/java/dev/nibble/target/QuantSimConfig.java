@@ -27,6 +27,7 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /// Reads placement rules in the grammar of AIMET's quantsim configuration: `defaults`, `params`, `op_type`,
 /// `supergroup_pass_list`, `supergroups`, `model_input`, `model_output`; booleans as `true` or `"True"`. Our
@@ -223,7 +224,8 @@ public final class QuantSimConfig {
         }
         Map<String, ParamScheme> schemes = new HashMap<>();
         for (Map.Entry<String, Json> op : json.object("param_schemes").entries()) {
-            Json scheme = op.getValue().allow("bitwidth", "is_symmetric", "per_channel_quantization");
+            Json scheme =
+                    op.getValue().allow("bitwidth", "is_symmetric", "symmetric_bitwidths", "per_channel_quantization");
             Map<Integer, Integer> widths = new LinkedHashMap<>();
             Json byActivation = scheme.object("bitwidth");
             for (Map.Entry<String, Json> width : byActivation.entries()) {
@@ -234,6 +236,9 @@ public final class QuantSimConfig {
                     new ParamScheme(
                             widths,
                             scheme.flag("is_symmetric").orElse(false),
+                            scheme.strings("symmetric_bitwidths").stream()
+                                    .map(scheme::width)
+                                    .collect(Collectors.toSet()),
                             scheme.flag("per_channel_quantization").orElse(false)));
         }
         Map<Integer, Operand> second = new LinkedHashMap<>();

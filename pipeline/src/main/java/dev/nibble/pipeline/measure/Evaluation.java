@@ -29,7 +29,12 @@ public final class Evaluation {
     ///
     /// @param metrics of the first float output against the labels; empty without labels
     /// @param outputs by output, this model against the reference; empty for the reference itself
-    public record Outcome(Variant variant, List<TaskMetric> metrics, Map<String, OutputComparison> outputs) {
+    /// @param before by output, this model against the one before it; empty unless it runs elsewhere
+    public record Outcome(
+            Variant variant,
+            List<TaskMetric> metrics,
+            Map<String, OutputComparison> outputs,
+            Map<String, OutputComparison> before) {
         /// The comparison of the output that the metrics are taken of.
         public OutputComparison headline() {
             return outputs.values().iterator().next();
@@ -60,18 +65,26 @@ public final class Evaluation {
                 if (!outcomes.isEmpty()) {
                     names.forEach(name -> outputs.put(name, new OutputComparison()));
                 }
-                outcomes.add(new Outcome(variant, metrics.get(), outputs));
-                sessions.add(
-                        executor.open(variant.model(), names, new Executor.Options(threads, variant.optimization())));
+                Map<String, OutputComparison> before = new LinkedHashMap<>();
+                if (!outcomes.isEmpty() && variant.elsewhere().isPresent()) {
+                    names.forEach(name -> before.put(name, new OutputComparison()));
+                }
+                outcomes.add(new Outcome(variant, metrics.get(), outputs, before));
+                sessions.add(variant.elsewhere()
+                        .orElse(executor)
+                        .open(variant.model(), names, new Executor.Options(threads, variant.optimization())));
             }
             try (Batches batches = data.batches(batch, doctor)) {
                 while (batches.hasNext()) {
                     Batch next = batches.next();
                     Map<String, Tensor> exact = Map.of();
+                    Map<String, Tensor> before = Map.of();
                     for (int i = 0; i < outcomes.size(); i++) {
                         Map<String, Tensor> seen = sessions.get(i).run(next.inputs());
                         exact = i == 0 ? seen : exact;
                         add(outcomes.get(i), names, exact, seen, next);
+                        compare(outcomes.get(i).before(), before, seen, next.size());
+                        before = seen;
                     }
                     stage.advance(next.size());
                 }
@@ -87,8 +100,12 @@ public final class Evaluation {
         for (TaskMetric metric : outcome.metrics()) {
             metric.add(output(seen, names.getFirst()), batch);
         }
-        outcome.outputs()
-                .forEach((name, comparison) -> comparison.add(output(exact, name), output(seen, name), batch.size()));
+        compare(outcome.outputs(), exact, seen, batch.size());
+    }
+
+    private static void compare(
+            Map<String, OutputComparison> outputs, Map<String, Tensor> exact, Map<String, Tensor> seen, int size) {
+        outputs.forEach((name, comparison) -> comparison.add(output(exact, name), output(seen, name), size));
     }
 
     private static Tensor output(Map<String, Tensor> outputs, String name) {

@@ -2,6 +2,7 @@ package dev.nibble.pipeline.measure;
 
 import dev.nibble.graph.Executor;
 import dev.nibble.graph.Graph;
+import dev.nibble.graph.Initializer;
 import dev.nibble.graph.Model;
 import dev.nibble.graph.Node;
 import dev.nibble.graph.Tensor;
@@ -15,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /// The error at every quantized value of a QDQ model against its float twin, twice: *graph-wise*, with everything
 /// before it quantized as well, and *layer-wise*, with this layer alone quantized and float values fed to it.
@@ -28,20 +30,45 @@ public final class LayerComparison implements AutoCloseable {
     private final Executor.Session alone;
     private final Map<String, SignalToNoise> graphWise = new HashMap<>();
     private final Map<String, SignalToNoise> layerWise = new HashMap<>();
+    private final Executor.@Nullable Session elsewhere;
+    private final Map<String, SignalToNoise> there = new HashMap<>();
+    private final Map<String, SignalToNoise> apart = new HashMap<>();
+    private final Map<String, Double> steps = new HashMap<>();
 
     /// The error at one value.
     ///
     /// @param value its name in the float twin
     /// @param op the operator that makes it
-    public record Row(String value, String op, SignalToNoise graphWise, SignalToNoise layerWise) {}
+    /// @param elsewhere what the other executor makes of the QDQ model; null where there is none
+    public record Row(
+            String value,
+            String op,
+            SignalToNoise graphWise,
+            SignalToNoise layerWise,
+            @Nullable Elsewhere elsewhere) {}
+
+    /// The QDQ model run by another executor.
+    ///
+    /// @param toFloat against the float twin
+    /// @param toHere against the same file here
+    /// @param steps the largest distance from the same file here, in steps of the value's grid
+    public record Elsewhere(SignalToNoise toFloat, SignalToNoise toHere, double steps) {}
 
     /// @param value in the float twin
     /// @param result the dequantized value in the QDQ model
-    private record Place(String value, String op, String result) {}
+    /// @param step of its grid
+    private record Place(String value, String op, String result, double step) {}
+
+    /// Here only.
+    public LayerComparison(Model twin, Model qdq, Executor executor, Executor.Options options) {
+        this(twin, qdq, executor, options, Optional.empty());
+    }
 
     /// @param twin the float model whose value names the QDQ model kept
     /// @param options graph optimization should be off: the file's own arithmetic is to be seen
-    public LayerComparison(Model twin, Model qdq, Executor executor, Executor.Options options) {
+    /// @param other runs the QDQ model once more, to be compared with here
+    public LayerComparison(
+            Model twin, Model qdq, Executor executor, Executor.Options options, Optional<? extends Executor> other) {
         QdqPieces pieces = QdqPieces.cut(qdq);
         Graph graph = twin.graph();
         Map<String, String> names = new HashMap<>();
@@ -55,7 +82,7 @@ public final class LayerComparison implements AutoCloseable {
                         .ifPresentOrElse(
                                 name -> {
                                     names.put(value, name);
-                                    places.add(new Place(name, node.opType(), result));
+                                    places.add(new Place(name, node.opType(), result, step(qdq.graph(), result)));
                                 },
                                 () -> skipped.add(value));
             }
@@ -70,6 +97,7 @@ public final class LayerComparison implements AutoCloseable {
             reference = opened(opened, executor.open(twin, List.copyOf(fetched), options));
             quantized = opened(opened, executor.open(qdq, results, options));
             alone = opened(opened, executor.open(pieces.model(), results, options));
+            elsewhere = other.isPresent() ? opened(opened, other.get().open(qdq, results, options)) : null;
         } catch (RuntimeException e) {
             opened.forEach(Executor.Session::close);
             throw e;
@@ -94,7 +122,11 @@ public final class LayerComparison implements AutoCloseable {
     public void add(Map<String, Tensor> inputs) {
         Map<String, Tensor> exact = new HashMap<>(inputs);
         exact.putAll(reference.run(inputs));
-        sum(graphWise, exact, quantized.run(inputs));
+        Map<String, Tensor> here = quantized.run(inputs);
+        sum(graphWise, exact, here);
+        if (elsewhere != null) {
+            compare(exact, here, elsewhere.run(inputs));
+        }
         Map<String, Tensor> fed = new HashMap<>();
         inputs.forEach((name, tensor) -> {
             if (!feeds.containsValue(name)) {
@@ -109,6 +141,33 @@ public final class LayerComparison implements AutoCloseable {
             fed.put(feed, tensor);
         });
         sum(layerWise, exact, alone.run(fed));
+    }
+
+    /// The step of the grid that `value` was dequantized from; NaN where it has several.
+    private static double step(Graph graph, String value) {
+        return graph.producer(value)
+                .filter(node -> node.is("DequantizeLinear"))
+                .flatMap(node -> graph.initializer(node.input(1)))
+                .map(Initializer::tensor)
+                .filter(scale -> scale.elements() == 1)
+                .map(scale -> (double) scale.floatAt(0))
+                .orElse(Double.NaN);
+    }
+
+    private void compare(Map<String, Tensor> exact, Map<String, Tensor> here, Map<String, Tensor> other) {
+        sum(there, exact, other);
+        for (Place place : places) {
+            Tensor expected = here.get(place.result());
+            Tensor received = other.get(place.result());
+            if (expected != null && received != null) {
+                apart.merge(place.value(), SignalToNoise.of(expected, received), SignalToNoise::plus);
+                double largest = 0;
+                for (long i = 0; i < expected.elements(); i++) {
+                    largest = Math.max(largest, Math.abs(expected.floatAt(i) - received.floatAt(i)));
+                }
+                steps.merge(place.value(), largest / place.step(), Math::max);
+            }
+        }
     }
 
     private void sum(Map<String, SignalToNoise> sums, Map<String, Tensor> exact, Map<String, Tensor> seen) {
@@ -128,7 +187,13 @@ public final class LayerComparison implements AutoCloseable {
                         place.value(),
                         place.op(),
                         graphWise.getOrDefault(place.value(), SignalToNoise.NONE),
-                        layerWise.getOrDefault(place.value(), SignalToNoise.NONE)))
+                        layerWise.getOrDefault(place.value(), SignalToNoise.NONE),
+                        elsewhere == null
+                                ? null
+                                : new Elsewhere(
+                                        there.getOrDefault(place.value(), SignalToNoise.NONE),
+                                        apart.getOrDefault(place.value(), SignalToNoise.NONE),
+                                        steps.getOrDefault(place.value(), Double.NaN))))
                 .toList();
     }
 
@@ -142,5 +207,8 @@ public final class LayerComparison implements AutoCloseable {
         reference.close();
         quantized.close();
         alone.close();
+        if (elsewhere != null) {
+            elsewhere.close();
+        }
     }
 }

@@ -47,11 +47,15 @@ final class QdqWriter {
     private final Map<String, BiasQuantizer> biases = new HashMap<>();
     private final Map<String, Conversion> conversions = new HashMap<>();
 
+    /// Transposed values that are converted before they are transposed.
+    private final Map<String, Conversion> hoisted = new HashMap<>();
+
     /// What the float model's values are called where they are made, if not by their own name.
     private final Map<String, String> raw = new HashMap<>();
 
     private final SortedMap<String, String> dequantized = new TreeMap<>();
     private final Map<String, String> constants = new HashMap<>();
+    private final Map<String, String> conversionBases = new HashMap<>();
     private final Map<String, Bounded> dropped = new LinkedHashMap<>();
     private final Set<String> integerEdges = new HashSet<>();
     private final List<Finding> findings = new ArrayList<>();
@@ -71,6 +75,7 @@ final class QdqWriter {
 
     ExportResult write() {
         dropBounded();
+        hoistConversions();
         for (ValueInfo input : graph.feeds()) {
             if (quantizers.containsKey(input.name())) {
                 quantizeInput(input.name());
@@ -115,6 +120,24 @@ final class QdqWriter {
             if (grid.min() >= bounded.min() - slack && grid.max() <= bounded.max() + slack) {
                 dropped.put(output, bounded);
                 raw.put(bounded.node().input(0), output);
+            }
+        }
+    }
+
+    /// Finds the conversions that change places with the Transpose before them: `Transpose → convert → MatMul` becomes
+    /// `convert → Transpose → MatMul`, which computes the same. ONNX Runtime moves a Transpose that stands before a
+    /// conversion to where the HTP's compiler refuses it (seen with attention in 16 bits, onnxruntime-qnn 2.7.0).
+    private void hoistConversions() {
+        for (Conversion conversion : plan.conversions()) {
+            String value = conversion.value();
+            Node maker = graph.producer(value).orElse(null);
+            if (maker != null
+                    && maker.is("Transpose")
+                    && !graph.isOutput(value)
+                    && graph.consumers(value).size() == 1
+                    && quantizers.containsKey(value)
+                    && quantizers.containsKey(maker.input(0))) {
+                hoisted.put(value, conversion);
             }
         }
     }
@@ -182,8 +205,9 @@ final class QdqWriter {
     }
 
     private void quantizeValue(String value) {
-        Encoding encoding = encoding(value);
-        String source = source(value);
+        Conversion before = hoisted.get(value);
+        Encoding encoding = before == null ? encoding(value) : encoding(before);
+        String source = before == null ? source(value) : conversionBase(before);
         String made = raw.getOrDefault(value, value);
         boolean output = graph.isOutput(value);
         String codes = isIntegerEdge(value) ? value : names.fresh(value + "_QuantizeLinear_Output");
@@ -204,6 +228,10 @@ final class QdqWriter {
     }
 
     private List<String> readNames(Node node) {
+        Conversion first = hoisted.get(node.output(0));
+        if (first != null) {
+            return List.of(convert(first, node.input(0)));
+        }
         List<String> read = new ArrayList<>(node.inputs());
         for (int i = 0; i < read.size(); i++) {
             String input = node.input(i);
@@ -213,8 +241,8 @@ final class QdqWriter {
             Conversion conversion = conversions.get(node.output(0) + " " + i);
             BiasQuantizer bias = biases.get(node.output(0));
             WeightQuantizer weight = weights.get(input);
-            if (conversion != null) {
-                read.set(i, convert(conversion));
+            if (conversion != null && !hoisted.containsKey(input)) {
+                read.set(i, convert(conversion, input));
             } else if (bias != null && i == 2 && bias.name().equals(input)) {
                 read.set(i, constant(input, quantization.biases().get(input)));
             } else if (weight != null
@@ -227,19 +255,30 @@ final class QdqWriter {
         return read;
     }
 
-    private String convert(Conversion conversion) {
-        String key = Quantization.edge(conversion);
-        Encoding encoding = quantization.conversions().get(key);
-        if (encoding == null) {
-            throw new IllegalArgumentException("the quantization has no encoding for the edge " + key);
-        }
-        String from = dequantized.getOrDefault(conversion.value(), conversion.value());
-        String base = names.fresh(conversion.value() + "_convert");
+    /// The name of `value` behind the pair that gives it the type which `conversion` asks for.
+    private String convert(Conversion conversion, String value) {
+        Encoding encoding = encoding(conversion);
+        String from = dequantized.getOrDefault(value, value);
+        String base = conversionBase(conversion);
         String codes = names.fresh(base + "_QuantizeLinear_Output");
         String read = names.fresh(base + "_DequantizeLinear_Output");
         nodes.add(qdq.quantize(base, from, codes, base, encoding));
         nodes.add(qdq.dequantize(base, codes, read, base, encoding));
         return read;
+    }
+
+    private String conversionBase(Conversion conversion) {
+        return conversionBases.computeIfAbsent(
+                Quantization.edge(conversion), edge -> names.fresh(conversion.value() + "_convert"));
+    }
+
+    private Encoding encoding(Conversion conversion) {
+        String key = Quantization.edge(conversion);
+        Encoding encoding = quantization.conversions().get(key);
+        if (encoding == null) {
+            throw new IllegalArgumentException("the quantization has no encoding for the edge " + key);
+        }
+        return encoding;
     }
 
     /// The name of constant `name` behind its DequantizeLinear, which is made at first use.

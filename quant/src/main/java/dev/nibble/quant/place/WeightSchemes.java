@@ -49,10 +49,9 @@ final class WeightSchemes {
         if (special == null) {
             return new Scheme.Integer(Math.max(8, activationBits), Symmetry.ASYMMETRIC, Granularity.PER_TENSOR);
         }
+        int bits = special.bitwidth().getOrDefault(activationBits, 8);
         return new Scheme.Integer(
-                special.bitwidth().getOrDefault(activationBits, 8),
-                special.symmetric() ? symmetric() : Symmetry.ASYMMETRIC,
-                Granularity.PER_TENSOR);
+                bits, special.isSymmetric(bits) ? symmetric() : Symmetry.ASYMMETRIC, Granularity.PER_TENSOR);
     }
 
     private Symmetry symmetric() {

@@ -80,6 +80,36 @@ class QdqExportTest {
         });
     }
 
+    /// `Transpose → convert → MatMul` is taken apart by ONNX Runtime before the HTP's compiler sees it.
+    @Test
+    void aTransposedOperandIsConvertedBeforeItIsTransposed() {
+        Precision precision = precision("W8A16");
+        Model model = Objects.requireNonNull(
+                SmallModels.all(precision.requiredOpset()).get("Softmax"));
+        var graph = calibrated(model, precision).qdq(Boundary.FLOAT).graph();
+        Node transpose = graph.nodes().stream()
+                .filter(node -> node.is("Transpose"))
+                .findFirst()
+                .orElseThrow();
+        for (String value : List.of(
+                transpose.input(0),
+                graph.consumers(graph.consumers(transpose.output(0)).getFirst().output(0))
+                        .getFirst()
+                        .output(0))) {
+            Node dequantize = graph.producer(value).orElseThrow();
+            assertTrue(dequantize.is("DequantizeLinear"));
+            assertEquals(
+                    DataType.INT16, graph.type(dequantize.input(2)).orElseThrow(), "the type behind " + dequantize);
+        }
+        assertTrue(graph
+                .consumers(graph.consumers(
+                                graph.consumers(transpose.output(0)).getFirst().output(0))
+                        .getFirst()
+                        .output(0))
+                .stream()
+                .allMatch(node -> node.is("MatMul")));
+    }
+
     /// Behind a quantizer from 0 up a Relu is superfluous, but not for a branch that reads the value itself.
     @Test
     void aReluThatASubgraphReadsIsNotDropped() {

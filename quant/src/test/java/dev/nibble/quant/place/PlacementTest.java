@@ -83,7 +83,7 @@ class PlacementTest {
     @CsvSource(
             delimiter = ';',
             value = {
-                "LayerNorm; x* y* | g:u16 b:bias",
+                "LayerNorm; x* y* | g:s16 b:bias",
                 "Softmax; q* k* kt=k s* p! y* | kt→s:s16 k→y:s16",
             })
     void placesSixteenBits(String model, String expected) {

@@ -85,13 +85,18 @@ public final class TerminalReport {
         evaluateRow(table, first, compared, document.optimization());
         document.others().forEach(e -> evaluateRow(table, e, compared, document.optimization()));
         out.table(table);
-        out.line(document.model().path() + ", on " + document.on() + ", graph optimization " + document.optimization());
+        out.line(document.model().path()
+                + (document.on().equals("htp")
+                        ? ", on the HTP's emulator; on the CPU graph optimization is off"
+                        : ", on " + document.on() + ", graph optimization " + document.optimization()));
         return out.toString();
     }
 
     private static void evaluateRow(TextTable table, EvaluateDocument.Entry e, boolean compared, String optimization) {
         String name = Figures.metricName(e.metric())
-                + (e.optimization().equals(optimization) ? "" : ", optimization " + e.optimization());
+                + (e.optimization().equals(optimization)
+                        ? ""
+                        : optimization.equals("htp") ? ", on the CPU" : ", optimization " + e.optimization());
         String value = Figures.metricValue(e.metric(), e.value());
         boolean task = value.endsWith("%") || TASK_METRICS.contains(e.metric());
         if (!compared) {
@@ -121,7 +126,7 @@ public final class TerminalReport {
         findings(out, severe(document.findings(), false));
         boolean htp = document.tensors().stream().anyMatch(t -> t.htpDb() != null || t.htpSteps() != null);
         TextTable table = htp
-                ? TextTable.of("tensor", "op", ">graph-wise", ">layer-wise", ">cosine", ">HTP", ">steps")
+                ? TextTable.of("tensor", "op", ">graph-wise", ">layer-wise", ">cosine", ">HTP", ">HTP to CPU", ">steps")
                 : TextTable.of("tensor", "op", ">graph-wise", ">layer-wise", ">cosine");
         for (CompareDocument.Row row : top(document.tensors(), all)) {
             String op = row.op() == null ? "" : row.op();
@@ -136,6 +141,7 @@ public final class TerminalReport {
                         layerWise,
                         cosine,
                         Figures.decibels(row.htpDb()),
+                        Figures.decibels(row.htpToCpuDb()),
                         Figures.number(row.htpSteps()));
             } else {
                 table.row(row.name(), op, graphWise, layerWise, cosine);

@@ -143,8 +143,8 @@ class TerminalReportTest {
                 30.04,
                 0.9995,
                 List.of(
-                        new CompareDocument.Row("b", "Conv", 12.0, 30.0, 0.95, null, null),
-                        new CompareDocument.Row("a", null, 20.0, null, null, null, null)),
+                        new CompareDocument.Row("b", "Conv", 12.0, 30.0, 0.95, null, null, null),
+                        new CompareDocument.Row("a", null, 20.0, null, null, null, null, null)),
                 List.of(),
                 List.of());
         assertEquals("""

@@ -1,0 +1,200 @@
+package dev.nibble.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.nibble.graph.DataType;
+import dev.nibble.graph.Graph;
+import dev.nibble.graph.Initializer;
+import dev.nibble.graph.Model;
+import dev.nibble.graph.Node;
+import dev.nibble.graph.Shape;
+import dev.nibble.graph.Tensor;
+import dev.nibble.graph.ValueInfo;
+import dev.nibble.graph.io.ModelWriter;
+import dev.nibble.htp.HtpLibraries;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.ObjectMapper;
+
+/// The commands that use Qualcomm's libraries: what they say without them, and what they do with them.
+class HtpCommandsTest {
+    @TempDir
+    private Path directory;
+
+    private Path model;
+    private Path refused;
+
+    @BeforeEach
+    void writeModels() {
+        model = directory.resolve("conv.onnx");
+        ModelWriter.write(convThen("Relu"), model);
+        refused = directory.resolve("erf.onnx");
+        ModelWriter.write(convThen("Erf"), refused);
+    }
+
+    private static Model convThen(String op) {
+        return Model.of(
+                8,
+                17,
+                Graph.of(
+                        "conv",
+                        List.of(
+                                Node.of("conv", "Conv", List.of("x", "w"), List.of("c")),
+                                Node.of("last", op, List.of("c"), List.of("y"))),
+                        List.of(Initializer.of("w", Tensor.of(Shape.of(2, 1, 1, 1), 2f, -1f))),
+                        List.of(ValueInfo.of("x", DataType.FLOAT, Shape.of(1, 1, 4, 4))),
+                        List.of(ValueInfo.of("y", DataType.FLOAT, Shape.of(1, 2, 4, 4)))));
+    }
+
+    /// With no libraries at all, whatever this machine has.
+    private CommandLineRun without(String... arguments) {
+        return run(Map.of("NIBBLE_HTP", directory.resolve("none").toString()), arguments);
+    }
+
+    private CommandLineRun with(String... arguments) {
+        HtpLibraries libraries = HtpLibraries.of(System.getenv());
+        Assumptions.assumeTrue(
+                libraries.found(),
+                "Qualcomm's libraries are not in " + libraries.root() + ": nibble htp install --accept-license");
+        return run(Map.of("NIBBLE_HTP", libraries.root().toString()), arguments);
+    }
+
+    private CommandLineRun run(Map<String, String> environment, String... arguments) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        ByteArrayOutputStream err = new ByteArrayOutputStream();
+        Terminal terminal = new Terminal(
+                new PrintStream(out, true, StandardCharsets.UTF_8),
+                new PrintStream(err, true, StandardCharsets.UTF_8),
+                false,
+                false,
+                environment,
+                directory);
+        int exitCode = Nibble.run(terminal, arguments);
+        return new CommandLineRun(exitCode, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+    }
+
+    @Test
+    void statusSaysWhatIsMissing() {
+        JsonNode status = new ObjectMapper()
+                .readTree(without("htp", "status", "--format", "json").out());
+        assertFalse(status.path("found").asBoolean());
+        assertEquals(4, status.path("missing").size());
+        assertEquals(0, status.path("socs").size());
+        assertTrue(without("htp", "status").out().contains("nibble htp install --accept-license"));
+    }
+
+    @Test
+    void whatNeedsTheLibrariesSaysHowToGetThem() {
+        for (List<String> command : List.of(
+                List.of("compile", "conv.onnx", "--out", "out"),
+                List.of("evaluate", "conv.onnx", "--data", "x.npy", "--on", "htp"),
+                List.of("compare", "conv.onnx", "conv.onnx", "--data", "x.npy", "--on", "htp"),
+                List.of("demo", "--on", "htp", "--out", "out"))) {
+            CommandLineRun run = without(command.toArray(String[]::new));
+            assertEquals(2, run.exitCode(), command.toString());
+            assertTrue(run.err().startsWith("error: this needs Qualcomm's libraries"), run.err());
+            assertTrue(run.err().contains("hint: nibble htp install --accept-license"), run.err());
+            assertFalse(Files.exists(directory.resolve("out")));
+        }
+    }
+
+    @Test
+    void anotherWheelIsRefused() throws Exception {
+        Files.writeString(directory.resolve("a.whl"), "no wheel");
+        CommandLineRun run = without("htp", "install", "--accept-license", "--wheel", "a.whl");
+        assertEquals(2, run.exitCode());
+        assertTrue(run.err().contains("is not the wheel that Nibble is made for"), run.err());
+    }
+
+    @Test
+    void anUnknownTargetNamesTheNearest() {
+        CommandLineRun run = without("placement", "conv.onnx", "--target", "sm8560");
+        assertEquals(2, run.exitCode());
+        assertTrue(run.err().contains("did you mean"), run.err());
+    }
+
+    @Test
+    void theRulesAreAskedWhereTheCompilerCannotBe() {
+        JsonNode document = new ObjectMapper()
+                .readTree(without("placement", "erf.onnx", "--format", "json").out());
+        assertEquals("rules", document.path("source").asString());
+        JsonNode target = document.path("targets").get(0);
+        assertEquals(1, target.path("onHtp").asInt());
+        assertEquals(1, target.path("onCpu").asInt());
+        JsonNode node = target.path("nodes").get(0);
+        assertEquals("last", node.path("name").asString());
+        assertEquals("cpu", node.path("where").asString());
+        assertEquals("the HTP has no such operator", node.path("reason").asString());
+        assertFalse(node.path("advice").asString().isEmpty());
+        assertEquals(1, without("placement", "erf.onnx", "--strict").exitCode());
+        assertEquals(0, without("placement", "conv.onnx", "--strict").exitCode());
+    }
+
+    @Test
+    void aChipWithoutFloatRefusesAFloatModel() {
+        CommandLineRun run = without("placement", "conv.onnx", "--target", "qcs6490", "--format", "json");
+        JsonNode target = new ObjectMapper().readTree(run.out()).path("targets").get(0);
+        assertEquals(2, target.path("onCpu").asInt());
+    }
+
+    @Test
+    void theCompilerIsAsked() {
+        CommandLineRun run = with("placement", "erf.onnx", "--target", "sm8550,sm8650", "--format", "json");
+        JsonNode document = new ObjectMapper().readTree(run.out());
+        assertEquals("compiler", document.path("source").asString());
+        for (JsonNode target : document.path("targets")) {
+            assertEquals(1, target.path("onCpu").asInt());
+            assertEquals("last", target.path("nodes").get(0).path("name").asString());
+        }
+        JsonNode whole = new ObjectMapper()
+                .readTree(with("placement", "conv.onnx", "--format", "json").out())
+                .path("targets")
+                .get(0);
+        assertEquals(2, whole.path("onHtp").asInt());
+        assertEquals(1, whole.path("partitions").asInt());
+        assertTrue(whole.path("finalized").asBoolean());
+    }
+
+    @Test
+    void aBinaryIsCompiledAndTried() throws Exception {
+        CommandLineRun run =
+                with("compile", "conv.onnx", "--target", "sm8650,sm8750", "--out", "out", "--format", "json");
+        assertEquals(0, run.exitCode(), run.err());
+        JsonNode document = new ObjectMapper().readTree(run.out());
+        assertEquals(2, document.path("artifacts").size());
+        for (JsonNode artifact : document.path("artifacts")) {
+            assertTrue(artifact.path("identical").asBoolean());
+            assertEquals(
+                    artifact.path("bytes").asLong(),
+                    Files.size(Path.of(artifact.path("path").asString())));
+            assertTrue(Files.exists(Path.of(artifact.path("wrapper").asString())));
+        }
+        assertTrue(Files.exists(directory.resolve("out/manifest.json")));
+        CommandLineRun again = with("compile", "conv.onnx", "--out", "out");
+        assertTrue(again.err().contains("already exists"), again.err());
+    }
+
+    @Test
+    void whatDoesNotFitAChipIsRefusedAndNothingIsWritten() {
+        CommandLineRun vtcm = with("compile", "conv.onnx", "--out", "out", "--vtcm-mb", "64");
+        assertTrue(vtcm.err().contains("sm8650 has 8 MB of VTCM"), vtcm.err());
+        CommandLineRun mode = with("compile", "conv.onnx", "--out", "out", "--optimization", "4");
+        assertTrue(mode.err().contains("takes 0 to 3"), mode.err());
+        CommandLineRun whole = with("compile", "erf.onnx", "--out", "out");
+        assertEquals(2, whole.exitCode());
+        assertTrue(whole.err().contains("does not take the whole model"), whole.err());
+        assertFalse(Files.exists(directory.resolve("out")));
+    }
+}

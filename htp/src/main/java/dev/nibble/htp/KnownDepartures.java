@@ -1,0 +1,91 @@
+package dev.nibble.htp;
+
+import dev.nibble.graph.Graph;
+import dev.nibble.graph.Node;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/// Operators that the compiler accepts and the emulator computes otherwise than ONNX says, or less exactly than their
+/// width lets expect. Seen in one-operator models with onnxruntime-qnn 2.7.0, v75.
+public final class KnownDepartures {
+    /// The combinations of `Resize` nearest that are computed as ONNX says.
+    private static final Set<String> SOUND_NEAREST = Set.of(
+            "asymmetric floor",
+            "half_pixel round_prefer_ceil",
+            "pytorch_half_pixel round_prefer_floor",
+            "align_corners round_prefer_floor",
+            "align_corners round_prefer_ceil");
+
+    private KnownDepartures() {}
+
+    /// What is known of the nodes of `graph`, by node.
+    public static Map<String, String> of(Graph graph) {
+        Map<String, String> known = new LinkedHashMap<>();
+        for (Node node : graph.nodes()) {
+            cause(graph, node).ifPresent(cause -> known.put(node.label(), cause));
+        }
+        return known;
+    }
+
+    /// What is known of `node`; empty where nothing is.
+    public static Optional<String> cause(Graph graph, Node node) {
+        if (!node.isStandard()) {
+            return Optional.empty();
+        }
+        int bits = bits(graph, node);
+        String cause = switch (node.opType()) {
+            case "Resize" -> resize(node, bits);
+            case "CumSum" -> bits == 8 ? "CumSum is computed wrongly at 8 bits" : "";
+            case "Asin" -> bits > 0 ? "a quantized Asin is computed wrongly" : "";
+            case "Conv" -> dilated(graph, node) ? "a dilated Conv with 16-bit weights reaches 32 dB, not 85" : "";
+            case "LSTM" -> "LSTM reaches 36 dB: it is computed in half precision";
+            case "Softplus", "Mish" -> bits == 16 ? node.opType() + " reaches 41 dB at 16 bits" : "";
+            case "Concat" ->
+                bits > 0
+                        ? "where an input's range is wider than the output's, the saturation in between may be skipped"
+                        : "";
+            default -> "";
+        };
+        return cause.isEmpty() ? Optional.empty() : Optional.of(cause);
+    }
+
+    private static String resize(Node node, int bits) {
+        String mode = node.stringAttribute("mode", "nearest");
+        String coordinates = node.stringAttribute("coordinate_transformation_mode", "half_pixel");
+        String rounding = node.stringAttribute("nearest_mode", "round_prefer_floor");
+        if (mode.equals("nearest") && !SOUND_NEAREST.contains(coordinates + " " + rounding)) {
+            return "Resize nearest with %s and %s is computed wrongly; asymmetric with floor is not"
+                    .formatted(coordinates, rounding);
+        }
+        return mode.equals("cubic") && coordinates.equals("align_corners") && bits == 16
+                ? "Resize cubic with align_corners is computed wrongly at 16 bits"
+                : "";
+    }
+
+    private static boolean dilated(Graph graph, Node node) {
+        for (long dilation : node.intsAttribute("dilations")) {
+            if (dilation > 1) {
+                return graph.producer(node.input(1))
+                        .filter(weight -> weight.is("DequantizeLinear"))
+                        .flatMap(weight -> graph.type(weight.input(0)))
+                        .filter(type -> type.bits() == 16)
+                        .isPresent();
+            }
+        }
+        return false;
+    }
+
+    /// The width of what `node` reads first; 0 where it is not quantized.
+    private static int bits(Graph graph, Node node) {
+        List<Integer> widths = new ArrayList<>();
+        graph.producer(node.input(0))
+                .filter(maker -> maker.is("DequantizeLinear") && maker.hasInput(2))
+                .flatMap(maker -> graph.type(maker.input(2)))
+                .ifPresent(type -> widths.add(type.bits()));
+        return widths.isEmpty() ? 0 : widths.getFirst();
+    }
+}
