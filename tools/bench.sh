@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Measures, and writes the pages with figures: tools/bench.sh results|speed|memory|kernels|start|latency
+# Measures, and writes the pages with figures: tools/bench.sh results|recovery|speed|memory|kernels|start|latency
 #
 #   results [--fresh]  docs/results.md: accuracy of every model at every setting; goes on where it stopped
+#   recovery [PART…]   prints what recipes get back (docs/recovery.md): rows whose name and recipe hold all parts
 #   speed [N]          docs/performance.md: calibration against float inference of the same samples, N times
 #   memory [N]         the same page: peak memory with 300 and with 3,000 samples
 #   kernels [N]        the same page: inner loops in GB/s and range searches, by JMH

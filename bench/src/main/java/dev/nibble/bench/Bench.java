@@ -10,7 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
-/// `tools/bench.sh results|speed|memory|kernels|start|latency`: makes the pages with figures anew.
+/// `tools/bench.sh results|recovery|speed|memory|kernels|start|latency`: makes the pages with figures anew.
 public final class Bench {
     private final Path root;
     private final PrintStream out;
@@ -37,6 +37,7 @@ public final class Bench {
         String what = arguments.isEmpty() ? "" : arguments.removeFirst();
         return switch (what) {
             case "results" -> results(arguments.contains("--fresh"));
+            case "recovery" -> new RecoveryTable(root, shared(), out::println).run(arguments) ? 0 : 1;
             case "speed" -> page().speed(repetitions(arguments)) ? 0 : 1;
             case "memory" -> page().memory(repetitions(arguments)) ? 0 : 1;
             case "kernels" -> page().kernels(repetitions(arguments)) ? 0 : 1;
@@ -48,7 +49,7 @@ public final class Bench {
             default ->
                 throw new NibbleException(
                         "there is no benchmark '" + what + "'",
-                        "choose results, speed, memory, kernels, start or latency");
+                        "choose results, recovery, speed, memory, kernels, start or latency");
         };
     }
 

@@ -14,6 +14,7 @@ import dev.nibble.pipeline.measure.Evaluation;
 import dev.nibble.pipeline.measure.Measurements;
 import dev.nibble.pipeline.measure.TaskMetrics;
 import dev.nibble.pipeline.measure.Variant;
+import dev.nibble.pipeline.recover.Recipe;
 import dev.nibble.quant.export.Boundary;
 import dev.nibble.quant.range.RangeSearch;
 import dev.nibble.report.Machine;
@@ -65,8 +66,8 @@ final class MeasureRow {
                 DataSet.open(bench.calibration().path(), bench.calibration().options(), inputs)) {
             Calibrator auto = Calibrator.named("auto", RangeSearch.Percentile.DEFAULT_PERCENT);
             Calibrator minMax = new Calibrator.Single(new RangeSearch.MinMax());
-            quantize(prepared, data, auto, setting.parameters(), true, chosen);
-            quantize(prepared, data, minMax, new RangeSearch.MinMax(), false, plain);
+            quantize(prepared, data, auto, setting.parameters(), Recipe.DEFAULT, chosen);
+            quantize(prepared, data, minMax, new RangeSearch.MinMax(), Recipe.PLAIN, plain);
         }
         List<Variant> variants = List.of(
                 new Variant("float", prepared.original(), Executor.Optimization.DEFAULT),
@@ -103,7 +104,7 @@ final class MeasureRow {
             DataSet data,
             Calibrator activations,
             RangeSearch parameters,
-            boolean correctBias,
+            Recipe recipe,
             Path out) {
         QuantizedModel quantized = QuantizedModel.of(
                 prepared.model(),
@@ -111,7 +112,7 @@ final class MeasureRow {
                 setting.precision(),
                 activations,
                 parameters,
-                correctBias,
+                recipe,
                 Boundary.FLOAT,
                 data,
                 executor,

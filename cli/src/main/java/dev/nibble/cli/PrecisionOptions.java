@@ -3,6 +3,8 @@ package dev.nibble.cli;
 import dev.nibble.graph.Nearest;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.pipeline.calibrate.Calibrator;
+import dev.nibble.pipeline.recover.Recipe;
+import dev.nibble.pipeline.recover.RecipeFile;
 import dev.nibble.quant.Symmetry;
 import dev.nibble.quant.place.Precision;
 import dev.nibble.quant.place.WeightGranularity;
@@ -11,12 +13,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /// The number formats, and how their ranges are chosen: `@Mixin PrecisionOptions precision`.
 final class PrecisionOptions {
-    private static final List<String> ALGORITHMS = List.of("bias-correction", "none");
+    private static final SortedMap<String, Recipe> NAMED =
+            new TreeMap<>(Map.of("plain", Recipe.PLAIN, "w4", Recipe.W4, "enhanced", Recipe.ENHANCED));
     private static final Map<String, Symmetry> SCHEMAS = Map.of(
             "asymmetric", Symmetry.ASYMMETRIC,
             "symmetric", Symmetry.SYMMETRIC,
@@ -101,9 +106,18 @@ final class PrecisionOptions {
             paramLabel = "A[,A…]",
             hideParamSyntax = true,
             split = ",",
-            defaultValue = "bias-correction",
-            description = "bias-correction, or none for plain rounding (default: bias-correction).")
-    private List<String> algorithms;
+            description =
+                    "zero-constant-channels, cle, seqmse, retarget, gptq, coordinate-descent, refit-scales, bias-correction, or none for "
+                            + "plain rounding (default: bias-correction).")
+    private @Nullable List<String> algorithms;
+
+    @Option(
+            order = 29,
+            names = "--recipe",
+            paramLabel = "R|FILE.toml",
+            description = "plain; w4: seqmse and all that follows it; enhanced: all of --algorithms, for one scale a "
+                    + "tensor; or a TOML file with a list of steps.")
+    private @Nullable String recipe;
 
     @Option(
             order = 30,
@@ -192,20 +206,32 @@ final class PrecisionOptions {
         return Calibrator.named(paramCalibration, percentile).searches().getFirst();
     }
 
-    /// Whether biases are corrected.
-    boolean correctsBias() {
-        for (String algorithm : algorithms) {
-            if (!ALGORITHMS.contains(algorithm)) {
-                throw new NibbleException(
-                        "there is no algorithm '" + algorithm + "'",
-                        Nearest.didYouMean(algorithm, ALGORITHMS, "choose from " + String.join(", ", ALGORITHMS)));
-            }
+    /// What is done to get accuracy back.
+    ///
+    /// @throws NibbleException for a name that there is not, or both options at once
+    ///
+    /// @param terminal resolves a recipe's file
+    Recipe recipe(Terminal terminal) {
+        if (recipe == null) {
+            return algorithms == null ? Recipe.DEFAULT : Recipe.ofAlgorithms(algorithms);
         }
-        if (algorithms.contains("none") && algorithms.size() > 1) {
+        if (algorithms != null) {
             throw new NibbleException(
-                    "--algorithms names 'none' and others: " + String.join(", ", algorithms), "'none' stands alone");
+                    "--recipe and --algorithms were both given", "a recipe names its algorithms; leave one out");
         }
-        return algorithms.contains("bias-correction");
+        if (recipe.endsWith(".toml")) {
+            return RecipeFile.read(terminal.resolve(java.nio.file.Path.of(recipe)));
+        }
+        Recipe named = NAMED.get(recipe);
+        if (named == null) {
+            throw new NibbleException(
+                    "there is no recipe '" + recipe + "'",
+                    Nearest.didYouMean(
+                            recipe,
+                            NAMED.keySet(),
+                            "choose one of " + String.join(", ", NAMED.keySet()) + ", or name a .toml file"));
+        }
+        return named;
     }
 
     /// Whether the written model takes and gives integers.

@@ -80,16 +80,12 @@ final class QuantizeCommand extends NibbleCommand {
     @Option(names = "--quantization-overrides", paramLabel = "FILE", hidden = true)
     private @Nullable Path overrides;
 
-    @Option(names = "--recipe", paramLabel = "R", hidden = true)
-    private @Nullable String recipe;
-
     @Spec
     private CommandSpec spec;
 
     @Override
     protected ExitCode run() {
         refuse("--quantization-overrides", overrides);
-        refuse("--recipe", recipe);
         Gates gates = gateOptions.gates(maxDrop);
         Map<String, long[]> shapes = new LinkedHashMap<>();
         everywhere()
@@ -105,7 +101,7 @@ final class QuantizeCommand extends NibbleCommand {
                 precision.precision(),
                 precision.activations(),
                 precision.parameters(),
-                precision.correctsBias(),
+                precision.recipe(terminal()),
                 target(),
                 Optional.ofNullable(quantsimConfig).map(terminal()::resolve),
                 shapes,

@@ -4,6 +4,7 @@ import dev.nibble.data.DataOptions;
 import dev.nibble.pipeline.calibrate.Calibrator;
 import dev.nibble.pipeline.demo.DemoData;
 import dev.nibble.pipeline.output.StagedDirectory;
+import dev.nibble.pipeline.recover.Recipe;
 import dev.nibble.quant.place.Precision;
 import dev.nibble.quant.place.WeightGranularity;
 import dev.nibble.quant.range.RangeSearch;
@@ -57,7 +58,7 @@ public final class Demo {
                             Precision.of(8, WeightGranularity.CHANNEL, 8),
                             Calibrator.named("auto", RangeSearch.Percentile.DEFAULT_PERCENT),
                             new RangeSearch.MinMax(),
-                            true,
+                            Recipe.DEFAULT,
                             target,
                             Optional.empty(),
                             Map.of("x", new long[] {-1, 3, 48, 320}),

@@ -33,7 +33,26 @@ final class NextSteps {
                     "W%dA16 where the accuracy lost matters more than speed"
                             .formatted(options.precision().weightBits())));
         }
+        options.precision().activationBits().ifPresent(bits -> steps.add(qairt(options, folder, bits)));
         return steps;
+    }
+
+    /// Qualcomm's own tools on the float twin and the encodings, which give the same codes.
+    private static NextStep qairt(QuantizeOptions options, String folder, int activationBits) {
+        return new NextStep(
+                "qairt-converter --input_network %s --quantization_overrides %s --output_path %s && "
+                                .formatted(
+                                        Shell.quoted(folder + "/model.float.onnx"),
+                                        Shell.quoted(folder + "/model.encodings"),
+                                        Shell.quoted(folder + "/model.dlc"))
+                        + "qairt-quantizer --input_dlc %s --output_dlc %s --act_bitwidth %d --weights_bitwidth %d%s"
+                                .formatted(
+                                        Shell.quoted(folder + "/model.dlc"),
+                                        Shell.quoted(folder + "/model.quantized.dlc"),
+                                        activationBits,
+                                        options.precision().weightBits(),
+                                        " --bias_bitwidth 32"),
+                "the same quantization through QAIRT, where it is installed");
     }
 
     /// How the samples were read, as options of a command; their labels, and which were chosen, left out.

@@ -21,11 +21,9 @@ import dev.nibble.quant.encodings.EncodingsVersion;
 import dev.nibble.quant.encodings.EncodingsWriter;
 import dev.nibble.quant.export.Boundary;
 import dev.nibble.quant.place.PlacementPlan;
-import dev.nibble.quant.weight.CorrectBias;
 import dev.nibble.report.Badge;
 import dev.nibble.report.FileRecord;
 import dev.nibble.report.Finding;
-import dev.nibble.report.PassRecord;
 import dev.nibble.report.ReportJson;
 import dev.nibble.report.Reproduce;
 import dev.nibble.report.ResultDocument;
@@ -107,7 +105,7 @@ public final class Quantize {
                     options.precision(),
                     options.activations(),
                     options.parameters(),
-                    options.correctBias(),
+                    options.recipe(),
                     options.quantizedIo() ? Boundary.QUANTIZED : Boundary.FLOAT,
                     data,
                     executor,
@@ -285,7 +283,7 @@ public final class Quantize {
     private void describe(
             PreparedModel prepared, QuantizedModel quantized, DataSet data, ResultDocumentBuilder report) {
         report.passes(prepared.passes());
-        biasPass(quantized).ifPresent(pass -> report.passes(List.of(pass)));
+        report.passes(RecoveryPasses.of(quantized));
         report.skipped(quantized.plan().skipped().stream()
                 .map(skipped -> new Skipped(skipped.node(), skipped.op(), skipped.reason()))
                 .toList());
@@ -310,7 +308,7 @@ public final class Quantize {
         report.option("weight-granularity", options.granularity());
         report.option("act-calibration", options.activations().id());
         report.option("param-calibration", options.parameters().id());
-        report.option("algorithms", options.correctBias() ? "bias-correction" : "none");
+        report.option("algorithms", options.recipe().shown());
         report.option("io", options.quantizedIo() ? "quantized" : "float");
         report.option("encodings-version", options.encodingsVersion());
         report.option("threads", options.threads());
@@ -322,21 +320,6 @@ public final class Quantize {
         report.badge("tensors.sqnrDb", Badge.ESTIMATED);
         CpuFeatures.here().caution().ifPresent(report::assumption);
         NextSteps.of(options).forEach(report::next);
-    }
-
-    private static Optional<PassRecord> biasPass(QuantizedModel quantized) {
-        CorrectBias.Result biases = quantized.biases();
-        if (biases == null) {
-            return Optional.empty();
-        }
-        List<String> changes = biases.corrected().isEmpty()
-                ? List.of()
-                : List.of("corrected the biases of %d layers for the rounding of their weights"
-                        .formatted(biases.corrected().size()));
-        List<Skipped> skipped = biases.skipped().entrySet().stream()
-                .map(left -> new Skipped(left.getKey(), null, left.getValue()))
-                .toList();
-        return Optional.of(new PassRecord("bias-correction", changes, skipped));
     }
 
     private Executor.Options optimization(Executor.Optimization optimization) {

@@ -3,6 +3,7 @@ package dev.nibble.pipeline;
 import dev.nibble.data.DataOptions;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.pipeline.calibrate.Calibrator;
+import dev.nibble.pipeline.recover.Recipe;
 import dev.nibble.quant.place.Precision;
 import dev.nibble.quant.place.WeightGranularity;
 import dev.nibble.quant.range.RangeSearch;
@@ -22,7 +23,7 @@ import java.util.OptionalLong;
 /// @param precision number formats that are wanted
 /// @param activations how the ranges of activations are chosen
 /// @param parameters how the ranges of weights are chosen
-/// @param correctBias whether each layer's mean rounding error is taken out through its bias
+/// @param recipe what is done to get accuracy back
 /// @param target the device, such as `sm8650`
 /// @param quantsimConfig placement rules in place of the target's
 /// @param shapes sizes of inputs, by name
@@ -42,7 +43,7 @@ public record QuantizeOptions(
         Precision precision,
         Calibrator activations,
         RangeSearch parameters,
-        boolean correctBias,
+        Recipe recipe,
         String target,
         Optional<Path> quantsimConfig,
         Map<String, long[]> shapes,

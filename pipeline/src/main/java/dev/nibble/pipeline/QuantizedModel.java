@@ -13,7 +13,12 @@ import dev.nibble.pipeline.calibrate.JoinedRanges;
 import dev.nibble.pipeline.calibrate.MaskedScores;
 import dev.nibble.pipeline.calibrate.OutputErrors;
 import dev.nibble.pipeline.calibrate.Ranges;
+import dev.nibble.pipeline.recover.Algorithm;
+import dev.nibble.pipeline.recover.PrepareChannels;
+import dev.nibble.pipeline.recover.Recipe;
+import dev.nibble.pipeline.recover.RecoverWeights;
 import dev.nibble.quant.Encoding;
+import dev.nibble.quant.QuantizedTensor;
 import dev.nibble.quant.TensorEncoding;
 import dev.nibble.quant.export.Boundary;
 import dev.nibble.quant.export.ExportResult;
@@ -30,6 +35,8 @@ import dev.nibble.quant.place.WeightQuantizer;
 import dev.nibble.quant.range.RangeSearch;
 import dev.nibble.quant.range.WeightRanges;
 import dev.nibble.quant.weight.CorrectBias;
+import dev.nibble.quant.weight.WeightSteps;
+import dev.nibble.report.PassRecord;
 import dev.nibble.target.PlacementRules;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -41,6 +48,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param exact the float model before any rounding, with the plan's value names: what errors are taken against
 /// @param biases what bias correction did; null where it was not asked for
+/// @param channelPasses what was done to the float model's channels before anything was quantized
+/// @param recovered what deciding the weights did; null where it was not asked for
 /// @param choices the range chosen for each encoding, by the value whose encoding it is
 /// @param twin the float model that the encodings key on
 /// @param export the QDQ model
@@ -52,6 +61,8 @@ public record QuantizedModel(
         PlacementPlan plan,
         Model exact,
         CorrectBias.@Nullable Result biases,
+        List<PassRecord> channelPasses,
+        RecoverWeights.@Nullable Result recovered,
         Map<String, Ranges.Choice> choices,
         Quantization quantization,
         Model twin,
@@ -68,6 +79,7 @@ public record QuantizedModel(
     ///
     /// @param model prepared: see [PreparedModel]
     /// @param parameters how the ranges of weights are chosen
+    /// @param recipe what is done to get accuracy back
     /// @param maxMemory bytes that the tensors of calibration may take
     /// @param batch samples a run; 0 leaves the choice to the plan
     public static QuantizedModel of(
@@ -76,7 +88,7 @@ public record QuantizedModel(
             Precision precision,
             Calibrator calibrator,
             RangeSearch parameters,
-            boolean correctBias,
+            Recipe recipe,
             Boundary boundary,
             DataSet data,
             Executor executor,
@@ -85,7 +97,8 @@ public record QuantizedModel(
             int batch,
             Doctor doctor,
             Progress progress) {
-        PlacementPlan plan = plan(model, rules, precision);
+        PrepareChannels.Result channels = PrepareChannels.of(model, recipe, data, executor, threads, progress);
+        PlacementPlan plan = plan(channels.model(), rules, precision);
         Executor.Options options = new Executor.Options(threads, Executor.Optimization.DEFAULT);
         long start = System.nanoTime();
         Map<String, Observation> observed = Calibration.observe(
@@ -111,7 +124,15 @@ public record QuantizedModel(
         QuantizeModel.Result result = QuantizeModel.apply(plan, encodings, weights, Map.of());
         Model exact = plan.model();
         CorrectBias.Result corrected = null;
-        if (correctBias) {
+        Map<String, QuantizedTensor> codes = Map.of();
+        RecoverWeights.Result recovered = null;
+        WeightSteps steps = recipe.weights().orElse(null);
+        if (steps != null) {
+            recovered = RecoverWeights.of(plan, result.quantization(), steps, data, executor, threads, progress);
+            plan = recovered.plan();
+            codes = recovered.codes();
+            result = QuantizeModel.apply(plan, encodings, weights, codes);
+        } else if (recipe.has(Algorithm.CORRECT_BIAS)) {
             corrected = CorrectBias.apply(
                     plan,
                     result.quantization(),
@@ -130,6 +151,8 @@ public record QuantizedModel(
                 plan,
                 exact,
                 corrected,
+                channels.passes(),
+                recovered,
                 choices,
                 result.quantization(),
                 twin,

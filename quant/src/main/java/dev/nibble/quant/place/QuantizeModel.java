@@ -19,6 +19,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /// Fills a plan: encodings for every quantizer, codes for every constant.
 ///
@@ -228,20 +229,28 @@ public final class QuantizeModel {
         }
     }
 
+    /// The smallest scale that the weights of an output channel may have; see the class comment.
+    ///
+    /// @param input the scale of what the layer reads
+    /// @param output the encoding of what it makes; null where that is not known
+    /// @param bias of the channel
+    public static double leastScale(double input, @Nullable Encoding output, double bias) {
+        double least = output == null ? 0 : output.scale() * REQUANTIZATION_LIMIT / input * (1 + 0x1p-20);
+        double offset = output == null ? 0 : (double) output.zeroPoint() * output.scale();
+        double magnitude = Math.abs(bias);
+        return Math.max(
+                least, Math.max(magnitude / (BIAS_LIMIT * input), (magnitude + offset) / (ACCUMULATOR_LIMIT * input)));
+    }
+
     private TensorEncoding.Affine raised(
             Node node, String name, TensorEncoding.Affine weight, Tensor bias, Map<String, QuantizedTensor> codes) {
         double input = read(node.input(0), node).scale();
         Encoding output = activations.get(node.output(0));
-        double least = output == null ? 0 : output.scale() * REQUANTIZATION_LIMIT / input * (1 + 0x1p-20);
-        double offset = output == null ? 0 : (double) output.zeroPoint() * output.scale();
         BiasGroups groups = new BiasGroups(weight, graph.shape(name).orElseThrow(), node, bias.elements());
         TensorEncoding.Affine changed = weight;
         int raised = 0;
         for (int i = 0; i < bias.elements(); i++) {
-            double magnitude = Math.abs(bias.floatAt(i));
-            double needed = Math.max(
-                    least,
-                    Math.max(magnitude / (BIAS_LIMIT * input), (magnitude + offset) / (ACCUMULATOR_LIMIT * input)));
+            double needed = leastScale(input, output, bias.floatAt(i));
             for (int group : groups.of(i)) {
                 if (changed.scale(group) < needed) {
                     changed = changed.withScale(group, Math.nextUp((float) needed));

@@ -1,0 +1,104 @@
+package dev.nibble.pipeline.recover;
+
+import dev.nibble.data.Batch;
+import dev.nibble.data.Batches;
+import dev.nibble.data.DataSet;
+import dev.nibble.graph.DataType;
+import dev.nibble.graph.Executor;
+import dev.nibble.graph.Model;
+import dev.nibble.graph.Tensor;
+import dev.nibble.pipeline.Progress;
+import dev.nibble.quant.weight.ChannelActivity;
+import dev.nibble.quant.weight.EqualizeCrossLayer;
+import dev.nibble.quant.weight.ZeroConstantChannels;
+import dev.nibble.report.PassRecord;
+import dev.nibble.report.Skipped;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/// The steps of a recipe that change the float model's channels before anything is quantized, without changing what it
+/// computes: constant channels moved into biases, ranges balanced across layers.
+public final class PrepareChannels {
+    /// Samples that are looked at; each channel of an image has hundreds of positions.
+    private static final long SAMPLES = 128;
+
+    private static final int BATCH = 4;
+
+    private PrepareChannels() {}
+
+    /// @param passes what each step did, and what it left alone
+    public record Result(Model model, List<PassRecord> passes) {}
+
+    /// Runs the steps of `recipe` that are meant here.
+    public static Result of(
+            Model model, Recipe recipe, DataSet data, Executor executor, int threads, Progress progress) {
+        List<PassRecord> passes = new ArrayList<>();
+        Model changed = model;
+        if (recipe.has(Algorithm.ZERO_CONSTANT_CHANNELS)) {
+            Map<String, ChannelActivity> found = new LinkedHashMap<>();
+            Map<String, ChannelActivity> heldOut = new LinkedHashMap<>();
+            observe(changed, data, executor, threads, progress, found, heldOut);
+            ZeroConstantChannels.Result result = ZeroConstantChannels.apply(changed, found, heldOut);
+            changed = result.model();
+            passes.add(record(Algorithm.ZERO_CONSTANT_CHANNELS, result.changes(), result.skipped()));
+        }
+        if (recipe.has(Algorithm.EQUALIZE)) {
+            Map<String, ChannelActivity> activity = new LinkedHashMap<>();
+            observe(changed, data, executor, threads, progress, activity, activity);
+            EqualizeCrossLayer.Result result = EqualizeCrossLayer.apply(changed, activity);
+            changed = result.model();
+            passes.add(record(Algorithm.EQUALIZE, result.changes(), result.skipped()));
+        }
+        return new Result(changed, passes);
+    }
+
+    private static PassRecord record(Algorithm algorithm, List<String> changes, Map<String, String> skipped) {
+        return new PassRecord(
+                algorithm.id(),
+                changes,
+                skipped.entrySet().stream()
+                        .map(left -> new Skipped(left.getKey(), null, left.getValue()))
+                        .toList());
+    }
+
+    /// Batches go to `even` and `odd` in turn.
+    private static void observe(
+            Model model,
+            DataSet data,
+            Executor executor,
+            int threads,
+            Progress progress,
+            Map<String, ChannelActivity> even,
+            Map<String, ChannelActivity> odd) {
+        Map<String, Float> caps = EqualizeCrossLayer.observed(model);
+        if (caps.isEmpty()) {
+            return;
+        }
+        long samples = Math.min(SAMPLES, data.size());
+        Executor.Options options = new Executor.Options(threads, Executor.Optimization.DEFAULT);
+        try (Progress.Stage stage = progress.begin("watching channels", samples);
+                Batches batches = data.batches(BATCH);
+                Executor.Session session = executor.open(model, List.copyOf(caps.keySet()), options)) {
+            long seen = 0;
+            for (int i = 0; seen < samples && batches.hasNext(); i++) {
+                Batch batch = batches.next();
+                Map<String, ChannelActivity> into = i % 2 == 0 ? even : odd;
+                Map<String, Tensor> values = session.run(batch.inputs());
+                caps.forEach((value, cap) -> {
+                    Tensor tensor = values.get(value);
+                    if (tensor != null
+                            && tensor.type() == DataType.FLOAT
+                            && tensor.shape().rank() >= 2) {
+                        int rows = (int) Math.min(batch.size(), tensor.shape().dim(0));
+                        into.computeIfAbsent(value, v -> new ChannelActivity(cap))
+                                .add(tensor, rows);
+                    }
+                });
+                seen += batch.size();
+                stage.advance(batch.size());
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+package dev.nibble.quant.weight;
+
+/// Which steps of second-order rounding are taken; each can be left out, to see what it is worth.
+///
+/// @param searchScales scales by the error at the layer's output instead of the weight's own
+/// @param retarget round towards the least-squares weights for the quantized inputs instead of the given ones
+/// @param feedback round column by column and let the following columns make up for each error (GPTQ)
+/// @param descend change single codes while that lowers the error
+/// @param refit fit scales to the codes in closed form
+/// @param bias correct the bias for the error that is left in the mean
+/// @param damping what is added to the diagonal of the covariance, as a share of its mean
+public record WeightSteps(
+        boolean searchScales,
+        boolean retarget,
+        boolean feedback,
+        boolean descend,
+        boolean refit,
+        boolean bias,
+        double damping) {
+    /// No effect was seen between 0.001 and 0.1.
+    public static final double DAMPING = 0.01;
+
+    public static final WeightSteps ALL = new WeightSteps(true, true, true, true, true, true, DAMPING);
+
+    public WeightSteps {
+        if (!(damping > 0 && damping <= 1)) {
+            throw new IllegalArgumentException("damping must be above 0 and at most 1, but was " + damping);
+        }
+    }
+
+    /// The same with the scales left as they are.
+    WeightSteps withFixedScales() {
+        return new WeightSteps(false, retarget, feedback, descend, false, bias, damping);
+    }
+}

@@ -1,0 +1,107 @@
+package dev.nibble.quant.weight;
+
+import dev.nibble.graph.Graph;
+import dev.nibble.graph.Initializer;
+import dev.nibble.graph.Model;
+import dev.nibble.graph.Node;
+import dev.nibble.graph.Tensor;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/// Moves a channel that is the same at every position of every sample into its bias, and sets its weights to 0.
+///
+/// A batch norm over such a channel divides by a variance of nothing, and folding it leaves huge weights that multiply
+/// zeros; per tensor, they set the range of the whole weight. On the samples the model's function stays as it is. A
+/// channel counts as constant only where samples that it was not found on agree.
+public final class ZeroConstantChannels {
+    private ZeroConstantChannels() {}
+
+    /// @param changes one for each layer; empty where there is nothing constant
+    /// @param skipped by layer, why channels that looked constant were left alone
+    public record Result(Model model, List<String> changes, Map<String, String> skipped) {}
+
+    /// The values whose [ChannelActivity] [#apply] wants.
+    public static Map<String, Float> observed(Model model) {
+        return EqualizeCrossLayer.observed(model);
+    }
+
+    /// Zeroes the constant channels of `model`.
+    ///
+    /// @param found activity over one part of the samples
+    /// @param heldOut over the others
+    public static Result apply(Model model, Map<String, ChannelActivity> found, Map<String, ChannelActivity> heldOut) {
+        Graph graph = model.graph();
+        List<String> changes = new ArrayList<>();
+        Map<String, String> skipped = new LinkedHashMap<>();
+        List<Initializer> edited = new ArrayList<>();
+        ChannelSpaces spaces = ChannelSpaces.of(graph);
+        for (ChannelSpaces.Linear linear : spaces.linears()) {
+            LinearLayer layer = linear.layer();
+            Node node = layer.node();
+            ChannelActivity first = found.get(node.output(0));
+            ChannelActivity second = heldOut.get(node.output(0));
+            Initializer biases =
+                    graph.initializer(layer.bias() == null ? "" : layer.bias()).orElse(null);
+            if (first == null || second == null || first.channels() != layer.outputs()) {
+                continue;
+            }
+            boolean rectified = spaces.isRectified(node.output(0));
+            float[] weights =
+                    layer.matrix(graph.initializer(layer.weight()).orElseThrow().tensor());
+            float[] bias = biases == null ? new float[0] : biases.tensor().toFloats();
+            int zeroed = 0;
+            int refused = 0;
+            float largest = 0;
+            for (int c = 0; c < layer.outputs(); c++) {
+                float value = behind(first.max(c), rectified, first.cap());
+                if (behind(first.min(c), rectified, first.cap()) != value || !weighs(weights, c, layer.depth())) {
+                    continue;
+                }
+                boolean agrees = behind(second.min(c), rectified, first.cap()) == value
+                        && behind(second.max(c), rectified, first.cap()) == value;
+                if (!agrees || biases == null) {
+                    refused++;
+                    continue;
+                }
+                for (int k = c * layer.depth(); k < (c + 1) * layer.depth(); k++) {
+                    largest = Math.max(largest, Math.abs(weights[k]));
+                    weights[k] = 0;
+                }
+                bias[c] = value;
+                zeroed++;
+            }
+            if (refused > 0) {
+                skipped.put(
+                        node.label(),
+                        refused
+                                + (biases == null
+                                        ? " constant channels, but there is no bias to hold them"
+                                        : " channels are constant on some samples and not on others"));
+            }
+            if (zeroed > 0 && biases != null) {
+                Tensor old = graph.initializer(layer.weight()).orElseThrow().tensor();
+                edited.add(Initializer.of(layer.weight(), Tensor.of(old.shape(), layer.stored(weights))));
+                edited.add(Initializer.of(biases.name(), Tensor.of(biases.shape(), bias)));
+                changes.add("%s: %d of %d channels are constant on the samples; their weights (up to %.3g) are 0 now"
+                        .formatted(node.label(), zeroed, layer.outputs(), largest));
+            }
+        }
+        Graph changed = edited.isEmpty() ? graph : graph.edit(edit -> edited.forEach(edit::put));
+        return new Result(model.withGraph(changed), changes, skipped);
+    }
+
+    private static float behind(float value, boolean rectified, float cap) {
+        return rectified ? Math.min(Math.max(value, 0), cap) : value;
+    }
+
+    private static boolean weighs(float[] weights, int row, int depth) {
+        for (int k = row * depth; k < (row + 1) * depth; k++) {
+            if (weights[k] != 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+}
