@@ -23,6 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -175,7 +176,7 @@ final class LatencyTables {
                     ablation.term(),
                     errors.meanPercent(),
                     errors.medianPercent(),
-                    errors.byDevice().get(GEN3).percent()));
+                    Objects.requireNonNull(errors.byDevice().get(GEN3)).percent()));
         }
         return text.toString();
     }
@@ -235,7 +236,12 @@ final class LatencyTables {
                     parameter.key(),
                     parameter.unit(),
                     parameter.meaning(),
-                    assumed ? "= int8" : format("%.3g", v.machines().get(GEN3).get(parameter)),
+                    assumed
+                            ? "= int8"
+                            : format(
+                                    "%.3g",
+                                    Objects.requireNonNull(v.machines().get(GEN3))
+                                            .get(parameter)),
                     assumed ? "assumed" : format("%.3g … %.3g", values[0], values[values.length - 1])));
         }
         return text.toString();

@@ -104,8 +104,9 @@ final class RecoveryTable {
         PreparedModel prepared =
                 PreparedModel.read(bench.model(), bench.model().toString(), bench.shapes(), executor, Progress.none());
         List<InputSpec> inputs = PreparedModel.inputs(prepared.model());
-        Path file = root.resolve(".nibble/bench/recovered.onnx");
-        Scratch.create(file.getParent());
+        Path folder = root.resolve(".nibble/bench");
+        Path file = folder.resolve("recovered.onnx");
+        Scratch.create(folder);
         QuantizedModel quantized;
         try (DataSet data =
                 DataSet.open(bench.calibration().path(), bench.calibration().options(), inputs)) {

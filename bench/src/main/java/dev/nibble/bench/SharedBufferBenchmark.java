@@ -15,6 +15,7 @@ import dev.nibble.run.shared.SharedBuffer;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -38,6 +39,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
 @Fork(0)
+@SuppressWarnings("NullAway.Init") // JMH calls open() first
 @Warmup(iterations = 2, time = 1)
 @Measurement(iterations = 3, time = 1)
 public class SharedBufferBenchmark {
@@ -95,7 +97,7 @@ public class SharedBufferBenchmark {
     /// The input is copied to native memory, the output back to an array.
     @Benchmark
     public byte[] heap() {
-        Tensor made = session.run(Map.of("x", heapIn)).get("y");
+        Tensor made = Objects.requireNonNull(session.run(Map.of("x", heapIn)).get("y"));
         MemorySegment.copy(made.data(), 0, MemorySegment.ofArray(heapOut), 0, bytes);
         return heapOut;
     }

@@ -196,7 +196,7 @@ class QuantizeBadInputTest {
                 "--act-schema asymetric | there is no schema 'asymetric' for --act-schema",
                 "--percentile-calibration-value 30 | the percentile must be above 50 and at most 100, but was 30.0",
                 "--encodings-version 2.1.0 | encodings version '2.1.0' cannot be written",
-                "--algorithms cle | there is no algorithm 'cle'",
+                "--algorithms clee | there is no algorithm 'clee'",
                 "--io integer | --io must be float or quantized, but was 'integer'",
                 "--io quantized --act-bitwidth float | --io quantized needs quantized activations,"
                         + " but --act-bitwidth is float",

@@ -17,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /// The scores of attention behind a mask. What is masked only has to stay below every score, so it must not set the
 /// range of what Softmax reads: that range ends a little below the least score, and masked values are cut off there.
@@ -58,10 +59,10 @@ public final class MaskedScores {
         Graph graph = plan.model().graph();
         Map<String, Float> needed = constants(graph);
         for (Place place : places(graph)) {
-            Observation before = observed.get(origin(graph, place.scores()));
-            Observation after = observed.get(place.output());
+            Observation before = seen(observed.get(origin(graph, place.scores())));
+            Observation after = seen(observed.get(place.output()));
             Float bound = needed.get(place.mask());
-            if (bound != null && isSeen(before) && isSeen(after)) {
+            if (bound != null && before != null && after != null) {
                 double least = after.histogram().above(MASKED_EXPONENT).min();
                 double depth = before.histogram().max() - least + room(bits);
                 needed.put(place.mask(), (float) Math.min(bound, -10 * Math.ceil(depth / 10)));
@@ -73,10 +74,13 @@ public final class MaskedScores {
                 }))));
     }
 
-    private static boolean isSeen(@org.jspecify.annotations.Nullable Observation observation) {
+    /// `observation` where it holds finite values and nothing else.
+    private static @Nullable Observation seen(@Nullable Observation observation) {
         return observation != null
-                && observation.nonFinite().isEmpty()
-                && observation.histogram().count() > 0;
+                        && observation.nonFinite().isEmpty()
+                        && observation.histogram().count() > 0
+                ? observation
+                : null;
     }
 
     /// For each value behind a mask that only Softmax reads, the scores that were not masked.
@@ -84,13 +88,14 @@ public final class MaskedScores {
         Map<String, Histogram> scores = new LinkedHashMap<>();
         Graph graph = plan.model().graph();
         for (Place place : places(graph)) {
-            Observation seen = observed.get(place.output());
+            Observation output = seen(observed.get(place.output()));
+            Observation mask = seen(observed.get(place.mask()));
             boolean masks = constants(graph).containsKey(place.mask())
-                    || isSeen(observed.get(place.mask()))
-                            && observed.get(place.mask()).histogram().min() < MASKED_BELOW
-                            && observed.get(place.mask()).histogram().max() <= 0;
-            if (masks && isSeen(seen)) {
-                Histogram histogram = seen.histogram().above(MASKED_EXPONENT);
+                    || mask != null
+                            && mask.histogram().min() < MASKED_BELOW
+                            && mask.histogram().max() <= 0;
+            if (masks && output != null) {
+                Histogram histogram = output.histogram().above(MASKED_EXPONENT);
                 if (histogram.count() > 0) {
                     scores.put(place.output(), histogram);
                 }

