@@ -3,13 +3,14 @@ package dev.nibble.cli;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.npu.fit.Calibrate;
 import dev.nibble.npu.fit.Errors;
+import dev.nibble.pipeline.output.StagedDirectory;
+import dev.nibble.pipeline.output.StagedFile;
 import dev.nibble.report.text.TextTable;
 import dev.nibble.target.Target;
 import dev.nibble.target.Targets;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -78,26 +79,22 @@ final class FitCommand extends NibbleCommand {
 
     private List<String> write(Calibrate.Result result, Path target) throws IOException {
         if (!all) {
-            replace(target, result.targets().values().iterator().next());
+            StagedFile.write(
+                    target,
+                    everywhere().force(),
+                    result.targets().values().iterator().next());
             return List.of(out.path().toString());
         }
-        Files.createDirectories(target);
-        for (Map.Entry<String, String> entry : result.targets().entrySet()) {
-            replace(target.resolve(entry.getKey() + ".toml"), entry.getValue());
+        List<String> names =
+                result.targets().keySet().stream().map(name -> name + ".toml").toList();
+        try (StagedDirectory folder =
+                StagedDirectory.open(target, names, everywhere().force())) {
+            for (Map.Entry<String, String> entry : result.targets().entrySet()) {
+                Files.writeString(folder.file(entry.getKey() + ".toml"), entry.getValue());
+            }
+            folder.commit();
         }
-        return result.targets().keySet().stream()
-                .map(name -> out.path().resolve(name + ".toml").toString())
-                .toList();
-    }
-
-    private static void replace(Path file, String text) throws IOException {
-        Path parent = file.toAbsolutePath().getParent();
-        if (parent != null) {
-            Files.createDirectories(parent);
-        }
-        Path beside = file.resolveSibling(file.getFileName() + ".part");
-        Files.writeString(beside, text);
-        Files.move(beside, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+        return names.stream().map(name -> out.path().resolve(name).toString()).toList();
     }
 
     private String table(Calibrate.Result document, List<String> files) {

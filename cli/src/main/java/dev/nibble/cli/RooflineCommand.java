@@ -8,11 +8,10 @@ import dev.nibble.npu.Estimator;
 import dev.nibble.npu.page.LayerList;
 import dev.nibble.npu.page.RooflinePage;
 import dev.nibble.npu.work.StaticModel;
+import dev.nibble.pipeline.output.StagedFile;
 import dev.nibble.report.text.TextTable;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -91,13 +90,7 @@ final class RooflineCommand extends NibbleCommand {
         }
         Path folder = terminal().resolve(out);
         Path page = folder.resolve("roofline.html");
-        if (Files.exists(page) && !everywhere().force()) {
-            throw new NibbleException("'" + page + "' exists", "give another --out, or --force");
-        }
-        Files.createDirectories(folder);
-        Path part = folder.resolve("roofline.html.part");
-        Files.writeString(part, RooflinePage.html(estimate, estimator, compared));
-        Files.move(part, page, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+        StagedFile.write(page, everywhere().force(), RooflinePage.html(estimate, estimator, compared));
         if (!everywhere().quiet()) {
             terminal().err().println("wrote " + out.resolve("roofline.html"));
         }

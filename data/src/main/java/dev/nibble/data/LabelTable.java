@@ -3,12 +3,8 @@ package dev.nibble.data;
 import dev.nibble.graph.NibbleException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
+import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.ObjectReader;
-import tools.jackson.dataformat.csv.CsvMapper;
-import tools.jackson.dataformat.csv.CsvReadFeature;
 
 /// A `labels.csv`: a header line, then a line a sample. One column may name files: `file`, `filename`, `image` or
 /// `path`, else the first of several.
@@ -19,21 +15,7 @@ record LabelTable(String where, List<String> header, List<String[]> rows) {
     private static final List<String> LABEL_COLUMNS = List.of("label", "labels", "class", "text");
 
     static LabelTable parse(byte[] bytes, String where) {
-        ObjectReader reader = CsvMapper.builder()
-                .enable(CsvReadFeature.WRAP_AS_ARRAY)
-                .enable(CsvReadFeature.SKIP_EMPTY_LINES)
-                .build()
-                .readerForListOf(String[].class);
-        List<String[]> lines;
-        try {
-            lines = reader.readValue(Labels.text(bytes, where));
-        } catch (JacksonException e) {
-            throw new NibbleException(
-                    "%s is no readable CSV: %s".formatted(where, e.getOriginalMessage()),
-                    "check the quotes near line "
-                            + (e.getLocation() == null ? 1 : e.getLocation().getLineNr()),
-                    e);
-        }
+        List<String[]> lines = CsvTable.rows(Labels.text(bytes, where), where);
         if (lines.isEmpty()) {
             throw new NibbleException(where + " is empty", "start it with a header line such as file,label");
         }
@@ -55,33 +37,14 @@ record LabelTable(String where, List<String> header, List<String[]> rows) {
 
     /// The column that names files; −1 where a single column holds labels only.
     int fileColumn() {
-        for (String name : FILE_COLUMNS) {
-            for (int i = 0; i < header.size(); i++) {
-                if (header.get(i).toLowerCase(Locale.ROOT).equals(name)) {
-                    return i;
-                }
-            }
-        }
-        return header.size() > 1 ? 0 : -1;
+        return CsvTable.firstOf(header, FILE_COLUMNS).orElse(header.size() > 1 ? 0 : -1);
     }
 
     /// The column of labels: `wanted`, else `label`, `labels`, `class` or `text`, else the one after the file's.
     int labelColumn(@Nullable String wanted) {
-        if (wanted != null) {
-            int index = header.indexOf(wanted);
-            if (index < 0) {
-                throw new NibbleException(
-                        "%s has no column '%s'".formatted(where, wanted),
-                        Suggestion.of(wanted, header) + "its columns are " + String.join(", ", header));
-            }
-            return index;
-        }
-        for (String name : LABEL_COLUMNS) {
-            for (int i = 0; i < header.size(); i++) {
-                if (header.get(i).toLowerCase(Locale.ROOT).equals(name)) {
-                    return i;
-                }
-            }
+        OptionalInt named = CsvTable.column(where, header, wanted, LABEL_COLUMNS);
+        if (named.isPresent()) {
+            return named.getAsInt();
         }
         int file = fileColumn();
         int after = file + 1;

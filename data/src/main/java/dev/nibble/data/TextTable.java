@@ -5,13 +5,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.OptionalInt;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
-import tools.jackson.dataformat.csv.CsvMapper;
-import tools.jackson.dataformat.csv.CsvReadFeature;
 
 /// Texts of a `.txt` (one a line), a `.csv` or a `.jsonl`: one or two a row, and a label where the row has one.
 ///
@@ -100,21 +99,7 @@ record TextTable(String where, List<Row> rows, boolean labelled, int blankLines)
     }
 
     private static TextTable table(String text, String where, @Nullable String labelColumn) {
-        List<String[]> lines;
-        try {
-            lines = CsvMapper.builder()
-                    .enable(CsvReadFeature.WRAP_AS_ARRAY)
-                    .enable(CsvReadFeature.SKIP_EMPTY_LINES)
-                    .build()
-                    .readerForListOf(String[].class)
-                    .readValue(text);
-        } catch (JacksonException e) {
-            throw new NibbleException(
-                    "%s is no readable CSV: %s".formatted(where, e.getOriginalMessage()),
-                    "check the quotes near line "
-                            + (e.getLocation() == null ? 1 : e.getLocation().getLineNr()),
-                    e);
-        }
+        List<String[]> lines = CsvTable.rows(text, where);
         if (lines.isEmpty()) {
             return new TextTable(where, List.of(), false, 0);
         }
@@ -174,21 +159,9 @@ record TextTable(String where, List<Row> rows, boolean labelled, int blankLines)
     }
 
     private static int labelColumn(String where, List<String> header, List<String[]> cells, @Nullable String wanted) {
-        if (wanted != null) {
-            int index = header.indexOf(wanted);
-            if (index < 0) {
-                throw new NibbleException(
-                        "%s has no column '%s'".formatted(where, wanted),
-                        Suggestion.of(wanted, header) + "its columns are " + String.join(", ", header));
-            }
-            return index;
-        }
-        for (String name : LABEL_COLUMNS) {
-            for (int i = 0; i < header.size(); i++) {
-                if (header.get(i).toLowerCase(Locale.ROOT).equals(name)) {
-                    return i;
-                }
-            }
+        OptionalInt named = CsvTable.column(where, header, wanted, LABEL_COLUMNS);
+        if (named.isPresent()) {
+            return named.getAsInt();
         }
         int last = header.size() - 1;
         return last > 0 && !cells.isEmpty() && numbers(cells, last) ? last : -1;

@@ -31,6 +31,10 @@ final class TokenSamples implements Samples {
     private final Runnable close;
     private final long length;
     private final long pad;
+    private volatile @Nullable Last last;
+
+    /// The sample that was asked for last: its fields are read one after the other.
+    private record Last(long index, Tokens tokens) {}
 
     /// Ids of a text; all of them count.
     ///
@@ -233,9 +237,19 @@ final class TokenSamples implements Samples {
         return names.apply(index);
     }
 
+    private Tokens sample(long index) {
+        Last before = last;
+        if (before != null && before.index() == index) {
+            return before.tokens();
+        }
+        Tokens sample = tokens.apply(index);
+        last = new Last(index, sample);
+        return sample;
+    }
+
     @Override
     public Tensor read(long index, int field) {
-        Tokens sample = tokens.apply(index);
+        Tokens sample = sample(index);
         int count = sample.ids().length;
         long[] values = new long[length < 0 ? count : (int) length];
         for (int i = 0; i < values.length; i++) {
@@ -262,7 +276,7 @@ final class TokenSamples implements Samples {
 
     @Override
     public OptionalInt tokens(long index) {
-        return OptionalInt.of(tokens.apply(index).ids().length);
+        return OptionalInt.of(sample(index).ids().length);
     }
 
     @Override

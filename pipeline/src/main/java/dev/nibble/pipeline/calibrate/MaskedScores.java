@@ -29,7 +29,7 @@ public final class MaskedScores {
     private static final float OBSERVED_MASK = -1e6f;
     private static final int MASKED_EXPONENT = 12;
 
-    /// A mask's smallest value is below this; its largest is 0.
+    /// A mask's other value than 0 is below this.
     private static final double MASKED_BELOW = -30;
 
     private static final String[] REARRANGING = {
@@ -87,10 +87,11 @@ public final class MaskedScores {
     static Map<String, Histogram> find(PlacementPlan plan, Map<String, Observation> observed) {
         Map<String, Histogram> scores = new LinkedHashMap<>();
         Graph graph = plan.model().graph();
+        Set<String> constants = constants(graph).keySet();
         for (Place place : places(graph)) {
             Observation output = seen(observed.get(place.output()));
             Observation mask = seen(observed.get(place.mask()));
-            boolean masks = constants(graph).containsKey(place.mask())
+            boolean masks = constants.contains(place.mask())
                     || mask != null
                             && mask.histogram().min() < MASKED_BELOW
                             && mask.histogram().max() <= 0;
@@ -130,17 +131,25 @@ public final class MaskedScores {
             if (constant == null || !constant.hasData() || constant.typeCode() != DataType.FLOAT.code()) {
                 continue;
             }
-            float least = 0;
-            float most = Float.NEGATIVE_INFINITY;
-            for (float value : constant.tensor().toFloats()) {
-                least = Math.min(least, value);
-                most = Math.max(most, value);
-            }
-            if (least < MASKED_BELOW && most <= 0) {
-                masks.put(place.mask(), least);
+            float low = lowest(constant);
+            if (low < MASKED_BELOW) {
+                masks.put(place.mask(), low);
             }
         }
         return masks;
+    }
+
+    /// The least value of a constant that holds nothing but 0 and that value; else 0. A table of biases by distance
+    /// (ALiBi) has values in between, and each of them counts.
+    private static float lowest(Initializer constant) {
+        float low = 0;
+        for (float value : constant.tensor().toFloats()) {
+            if (value > 0 || low != 0 && value != 0 && value != low) {
+                return 0;
+            }
+            low = Math.min(low, value);
+        }
+        return low;
     }
 
     private static Initializer bounded(Graph graph, String name, float bound) {

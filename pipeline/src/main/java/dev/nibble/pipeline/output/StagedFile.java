@@ -52,6 +52,19 @@ public final class StagedFile implements AutoCloseable {
         }
     }
 
+    /// Writes a text whole, or not at all.
+    ///
+    /// @param overwrite whether an existing file may be replaced (`--force`)
+    /// @throws NibbleException when the target exists and may not be replaced, is a folder, or cannot be written
+    public static void write(Path target, boolean overwrite, String text) {
+        try (StagedFile file = open(target, overwrite)) {
+            Files.writeString(file.path, text);
+            file.commit();
+        } catch (IOException e) {
+            throw WriteFailure.explain(target, e);
+        }
+    }
+
     /// Where to write.
     public Path path() {
         return path;

@@ -78,6 +78,19 @@ class MaskedScoresTest {
         assertEquals(-100, mask(PLAN.model(), 2), "the plan's own mask stays");
     }
 
+    /// A bias that grows with distance, as ALiBi adds it, reaches below any score too, but is no mask.
+    @Test
+    void aTableOfBiasesIsKept() {
+        Model plan = PLAN.model();
+        float[] distances = {0, -20, -40, -60, -80, -100, -120, -140};
+        Model alibi = plan.withGraph(plan.graph()
+                .edit(edit -> edit.put(Initializer.of("causal", Tensor.of(Shape.of(8), distances)))));
+        Model separable = MaskedScores.separable(alibi);
+        for (int i = 0; i < distances.length; i++) {
+            assertEquals(distances[i], mask(separable, i));
+        }
+    }
+
     private static float mask(Model model, int index) {
         return model.graph().initializer("causal").orElseThrow().tensor().floatAt(index);
     }
