@@ -136,6 +136,11 @@ final class ProfileDocument {
                 profiles.stream().map(p -> one(p, estimate, null, null)).toList(), Comparison.of(compared), logs);
     }
 
+    /// A profile by itself.
+    static One one(Profile profile) {
+        return one(profile, null, null, null);
+    }
+
     private static One one(
             Profile p,
             @Nullable Estimate estimate,

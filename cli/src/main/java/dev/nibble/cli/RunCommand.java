@@ -77,9 +77,10 @@ final class RunCommand extends NibbleCommand {
     @Mixin
     private OutOption out;
 
-    /// The JSON document: what was measured, and the profile's nodes where there are some.
+    /// The JSON document: what was measured, the verdict of a soak, and the profile's nodes where there are some.
     @JsonInclude(JsonInclude.Include.NON_NULL)
-    record Document(@JsonUnwrapped RunResult run, @Nullable Object profile) {}
+    record Document(
+            @JsonUnwrapped RunResult run, @Nullable Boolean soakPassed, ProfileDocument.@Nullable One profile) {}
 
     @Override
     protected ExitCode run() {
@@ -116,11 +117,13 @@ final class RunCommand extends NibbleCommand {
             profile = ReadProfile.of(terminal.resolve(file), file.toString());
         }
         Profile measured = profile;
+        SoakResult soaked = result.soak();
         print(
                 new Document(
-                        result, profile == null ? null : ProfileDocument.of(List.of(profile), List.of(), null, null)),
+                        result,
+                        soaked == null ? null : soaked.passed(),
+                        profile == null ? null : ProfileDocument.one(profile)),
                 () -> table(result, measured));
-        SoakResult soaked = result.soak();
         return soaked == null
                 ? ExitCode.DONE
                 : gate(soaked.checks().stream()

@@ -1,20 +1,30 @@
-package dev.nibble.report;
+package dev.nibble.cli;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonUnwrapped;
 import com.fasterxml.jackson.annotation.JsonValue;
+import dev.nibble.report.Interval;
 import java.lang.reflect.AnnotatedParameterizedType;
 import java.lang.reflect.AnnotatedType;
+import java.lang.reflect.AnnotatedTypeVariable;
+import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.RecordComponent;
+import java.lang.reflect.Type;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.SequencedSet;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
 /// Derives a JSON Schema (draft 2020-12) from a record, and checks documents against the part of the language that it
-/// uses itself. Every component is required; those marked `@Nullable` may be null.
+/// uses itself. Every component is required; those marked `@Nullable` may be null, or are left out where the record
+/// says so. `schemaVersion` stands first, as [JsonOutput] puts it there.
 final class JsonSchema {
     private final Map<String, Object> definitions = new TreeMap<>();
 
@@ -25,33 +35,63 @@ final class JsonSchema {
         root.put("$id", id);
         root.put("title", title);
         root.putAll(schema.object(type));
+        schema.version(root);
         root.put("$defs", schema.definitions);
         return root;
     }
 
+    private void version(Map<String, Object> root) {
+        Map<String, Object> properties = ordered("schemaVersion", ordered("type", "integer"));
+        properties.putAll(asMap(root.get("properties")));
+        root.put("properties", properties);
+        SequencedSet<Object> required = new LinkedHashSet<>(List.of("schemaVersion"));
+        required.addAll((List<?>) root.get("required"));
+        root.put("required", List.copyOf(required));
+    }
+
+    @SuppressWarnings("unchecked") // object() makes no others
+    private static Map<String, Object> asMap(Object map) {
+        return (Map<String, Object>) map;
+    }
+
     private Map<String, Object> object(Class<?> type) {
         Map<String, Object> properties = new LinkedHashMap<>();
+        List<Object> required = new ArrayList<>();
+        JsonInclude include = type.getAnnotation(JsonInclude.class);
+        boolean leavesOut = include != null && include.value() == JsonInclude.Include.NON_NULL;
         for (RecordComponent component : type.getRecordComponents()) {
+            if (component.getAccessor().isAnnotationPresent(JsonUnwrapped.class)) {
+                Map<String, Object> inner = object(component.getType());
+                properties.putAll(asMap(inner.get("properties")));
+                required.addAll((List<?>) inner.get("required"));
+                continue;
+            }
             JsonProperty renamed = component.getAccessor().getAnnotation(JsonProperty.class);
             String name = renamed == null ? component.getName() : renamed.value();
             properties.put(name, type(component.getAnnotatedType(), name));
+            if (!leavesOut || !component.getAnnotatedType().isAnnotationPresent(Nullable.class)) {
+                required.add(name);
+            }
         }
         Map<String, Object> object = new LinkedHashMap<>();
         object.put("type", "object");
         object.put("properties", properties);
-        object.put("required", List.copyOf(properties.keySet()));
+        object.put("required", required);
         return object;
     }
 
     private Map<String, Object> type(AnnotatedType annotated, String name) {
         boolean nullable = annotated.isAnnotationPresent(Nullable.class);
-        if (annotated instanceof AnnotatedParameterizedType generic) {
+        if (annotated instanceof AnnotatedTypeVariable) {
+            return new LinkedHashMap<>();
+        }
+        Class<?> type = raw(annotated.getType());
+        if (annotated instanceof AnnotatedParameterizedType generic && !type.isRecord()) {
             AnnotatedType[] arguments = generic.getAnnotatedActualTypeArguments();
             return arguments.length == 1
                     ? ordered("type", "array", "items", type(arguments[0], name))
                     : ordered("type", "object", "additionalProperties", type(arguments[1], name));
         }
-        Class<?> type = (Class<?>) annotated.getType();
         if (type == Interval.class) {
             Map<String, Object> interval =
                     ordered("type", nullable("array", nullable), "items", ordered("type", "number"));
@@ -84,6 +124,10 @@ final class JsonSchema {
         return ordered("type", nullable(plain, nullable));
     }
 
+    private static Class<?> raw(Type type) {
+        return type instanceof ParameterizedType generic ? (Class<?>) generic.getRawType() : (Class<?>) type;
+    }
+
     private static Object nullable(String type, boolean nullable) {
         return nullable ? List.of(type, "null") : type;
     }
@@ -101,7 +145,11 @@ final class JsonSchema {
         } catch (ReflectiveOperationException e) {
             throw new IllegalStateException(e);
         }
-        return labels;
+        return labels.isEmpty()
+                ? List.of(Arrays.stream(type.getEnumConstants())
+                        .map(c -> ((Enum<?>) c).name())
+                        .toArray())
+                : labels;
     }
 
     private static Map<String, Object> ordered(Object... entries) {
