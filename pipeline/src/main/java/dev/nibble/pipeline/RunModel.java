@@ -161,8 +161,8 @@ public final class RunModel {
                     said);
             files.add("run.json");
             files.add("run.html");
-            Files.writeString(staged.file("run.html"), RunPage.html(result));
-            Files.writeString(staged.file("run.json"), RunPage.json(result));
+            Files.writeString(staged.file("run.html"), RunFiles.html(result));
+            Files.writeString(staged.file("run.json"), RunFiles.json(result));
             staged.commit();
             return result;
         }
