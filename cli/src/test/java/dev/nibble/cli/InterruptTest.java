@@ -71,6 +71,24 @@ class InterruptTest {
         assertEquals("", ModelCommandsTest.listing(directory.resolve("out")));
     }
 
+    @Test
+    void anInterruptedSoakLeavesNothing() throws IOException, InterruptedException {
+        Path models = Files.createDirectory(directory.resolve("models"));
+        TestModels.slow(models.resolve("slow.onnx"), 512, 200);
+        TestModels.samples(models.resolve("x.npy"), 1, 512, 512);
+        Files.createDirectory(directory.resolve("out"));
+        Process process =
+                start("run", "models/slow.onnx", "--data", "models/x.npy", "--soak", "100000", "--out", "out");
+        waitForStaging(process);
+        assertFalse(process.waitFor(1, TimeUnit.SECONDS), "the work must be long enough to be interrupted");
+        interrupt(process);
+        assertTrue(process.waitFor(10, TimeUnit.SECONDS), "Ctrl-C must end the process");
+        String err = text(process.errorReader());
+        assertEquals(INTERRUPTED, process.exitValue(), err);
+        assertFalse(err.contains("\tat ") || err.contains("hs_err"), err);
+        assertEquals("", ModelCommandsTest.listing(directory.resolve("out")));
+    }
+
     /// Waits until something is being written beside the output.
     private void waitForStaging(Process process) throws IOException, InterruptedException {
         for (int i = 0; i < 200; i++) {
