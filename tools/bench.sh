@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Measures, and writes the pages with figures: tools/bench.sh results|recovery|speed|memory|kernels|start|latency
+# Measures, and writes the pages with figures:
+# tools/bench.sh results|htp|recovery|speed|memory|big|kernels|start|latency
 #
 #   results [--fresh]  docs/results.md: accuracy of every model at every setting; goes on where it stopped
-#   recovery [PART…]   prints what recipes get back (docs/recovery.md): rows whose name and recipe hold all parts
+#   htp [--fresh]      the same page: the files on the HTP (nibble htp install); goes on where it stopped
+#   recovery [--fresh] [PART…]  the same page: what recipes get back; rows whose name holds all parts, or all
 #   speed [N]          docs/performance.md: calibration against float inference of the same samples, N times
 #   memory [N]         the same page: peak memory with 300 and with 3,000 samples
+#   big [--keep]       the same page: peak memory of models larger than memory, weights only; needs 9 GB of disk
 #   kernels [N]        the same page: inner loops in GB/s and range searches, by JMH
 #   start [N]          the same page: how fast short commands are
 #   latency            docs/latency-model.md: errors of the latency model, what its terms are worth, what fusion saves

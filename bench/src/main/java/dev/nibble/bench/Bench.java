@@ -1,6 +1,7 @@
 package dev.nibble.bench;
 
 import dev.nibble.graph.NibbleException;
+import dev.nibble.htp.HtpLibraries;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -10,7 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
-/// `tools/bench.sh results|recovery|speed|memory|kernels|start|latency`: makes the pages with figures anew.
+/// `tools/bench.sh results|htp|recovery|speed|memory|big|kernels|start|latency`: makes the pages with figures anew.
 public final class Bench {
     private final Path root;
     private final PrintStream out;
@@ -37,9 +38,11 @@ public final class Bench {
         String what = arguments.isEmpty() ? "" : arguments.removeFirst();
         return switch (what) {
             case "results" -> results(arguments.contains("--fresh"));
-            case "recovery" -> new RecoveryTable(root, shared(), out::println).run(arguments) ? 0 : 1;
+            case "htp" -> htp(arguments.contains("--fresh"));
+            case "recovery" -> recovery(arguments) ? 0 : 1;
             case "speed" -> page().speed(repetitions(arguments)) ? 0 : 1;
             case "memory" -> page().memory(repetitions(arguments)) ? 0 : 1;
+            case "big" -> page().big(arguments.contains("--keep")) ? 0 : 1;
             case "kernels" -> page().kernels(repetitions(arguments)) ? 0 : 1;
             case "start" -> page().start(repetitions(arguments)) ? 0 : 1;
             case "latency" ->
@@ -49,8 +52,13 @@ public final class Bench {
             default ->
                 throw new NibbleException(
                         "there is no benchmark '" + what + "'",
-                        "choose results, recovery, speed, memory, kernels, start or latency");
+                        "choose results, htp, recovery, speed, memory, big, kernels, start or latency");
         };
+    }
+
+    private boolean recovery(List<String> arguments) {
+        boolean fresh = arguments.remove("--fresh");
+        return new RecoveryTable(root, shared(), fresh, out::println).run(arguments, root.resolve("docs/results.md"));
     }
 
     private int results(boolean fresh) {
@@ -59,12 +67,27 @@ public final class Bench {
         ResultsTable table = new ResultsTable(BenchModel.all(shared(), work), work, facts, fresh, out::println);
         Map<BenchModel, Map<Setting, Row>> rows = table.rows();
         Path page = root.resolve("docs/results.md");
-        Scratch.write(page, ResultsTable.page(rows, facts, Template.read("results.md")));
+        Scratch.write(page, ResultsTable.page(rows, facts, PageSection.carriedOver(Template.read("results.md"), page)));
         out.println("written: " + page);
         boolean all = rows.entrySet().stream()
                 .allMatch(entry -> ResultsTable.passes(
                         entry.getKey(), entry.getValue().values().iterator().next()));
         return all ? 0 : 1;
+    }
+
+    private int htp(boolean fresh) {
+        Path work = root.resolve(".nibble/bench");
+        Path page = root.resolve("docs/results.md");
+        new HtpTable(
+                        BenchModel.all(shared(), work),
+                        HtpLibraries.of(System.getenv()),
+                        work,
+                        Facts.here(),
+                        fresh,
+                        out::println)
+                .write(page);
+        out.println("written: " + page);
+        return 0;
     }
 
     private PerformancePage page() {

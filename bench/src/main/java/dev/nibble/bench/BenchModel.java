@@ -2,6 +2,7 @@ package dev.nibble.bench;
 
 import dev.nibble.data.DataOptions;
 import dev.nibble.data.Layout;
+import dev.nibble.data.TextOptions;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.pipeline.QuantizeOptions;
 import dev.nibble.pipeline.demo.DemoData;
@@ -100,6 +101,21 @@ public record BenchModel(
                 samples(file, options.withChoice(300L, 1L, 700L)),
                 "NIPS 2017 images (ImageNet classes): the first 300; the other 700",
                 1.7);
+    }
+
+    static BenchModel stories(Path shared) {
+        Path data = shared.resolve("assets/data");
+        DataOptions options = DataOptions.NONE.withText(
+                new TextOptions(null, null, null, data.resolve("tinystories_400_lengths.npy"), null));
+        Path file = data.resolve("tinystories_400_ids.npy");
+        return new BenchModel(
+                "llm_stories260K",
+                shared.resolve("assets/models/llm_stories260K.onnx"),
+                Map.of(),
+                samples(file, options.withChoice(0L, 1L, 50L)),
+                samples(file, options.withChoice(50L, 1L, 350L)),
+                "TinyStories: the first 50; the other 350",
+                null);
     }
 
     private static BenchModel textLines(Path work) {

@@ -1,5 +1,6 @@
 package dev.nibble.bench;
 
+import dev.nibble.data.DataOptions;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.report.ReportJson;
 import dev.nibble.report.ResultDocument;
@@ -8,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// `./nibble quantize` in a process of its own, as a user runs it.
 ///
@@ -50,6 +52,52 @@ record LauncherRun(Path root, Path work) {
         }
     }
 
+    /// Quantizes the weights of `model` and nothing else, without a sample.
+    ///
+    /// @return what the run says of itself
+    ResultDocument quantizeWeights(Path model) {
+        Path out = work.resolve("launched");
+        run(List.of(
+                "quantize",
+                model.toString(),
+                "--act-bitwidth",
+                "float",
+                "--out",
+                out.toString(),
+                "--force",
+                "--quiet"));
+        try {
+            return ReportJson.read(Files.readString(out.resolve("report.json")), ResultDocument.class);
+        } catch (IOException e) {
+            throw Scratch.failure(out, e);
+        } finally {
+            Scratch.delete(out);
+        }
+    }
+
+    /// How the command line is told of a model's samples.
+    static List<String> samples(BenchModel model) {
+        List<String> options = new ArrayList<>();
+        DataOptions read = model.calibration().options();
+        options.addAll(List.of("--data", model.calibration().path().toString()));
+        options.addAll(List.of("--eval-data", model.evaluation().path().toString()));
+        add(options, "--mean", read.mean());
+        add(options, "--std", read.std());
+        add(options, "--scale", read.scale());
+        add(options, "--labels", read.labels());
+        add(options, "--eval-labels", model.evaluation().options().labels());
+        add(options, "--lengths", read.text().lengths());
+        add(options, "--eval-lengths", model.evaluation().options().text().lengths());
+        add(options, "--layout", read.layout() == null ? null : "nhwc");
+        for (String prefix : List.of("--", "--eval-")) {
+            DataOptions chosen = (prefix.equals("--") ? model.calibration() : model.evaluation()).options();
+            add(options, prefix + "skip", chosen.skip());
+            add(options, prefix + "every", chosen.every());
+            add(options, prefix + "take", chosen.take());
+        }
+        return options;
+    }
+
     /// Runs `./nibble` with `arguments`, which must succeed.
     void run(List<String> arguments) {
         List<String> command = new ArrayList<>(arguments);
@@ -68,6 +116,13 @@ record LauncherRun(Path root, Path work) {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new NibbleException("interrupted", "run again", e);
+        }
+    }
+
+    private static void add(List<String> command, String option, @Nullable Object value) {
+        if (value != null) {
+            command.add(option);
+            command.add(value.toString());
         }
     }
 

@@ -66,8 +66,28 @@ final class MeasureRow {
                 DataSet.open(bench.calibration().path(), bench.calibration().options(), inputs)) {
             Calibrator auto = Calibrator.named("auto", RangeSearch.Percentile.DEFAULT_PERCENT);
             Calibrator minMax = new Calibrator.Single(new RangeSearch.MinMax());
-            quantize(prepared, data, auto, setting.parameters(), Recipe.DEFAULT, chosen);
-            quantize(prepared, data, minMax, new RangeSearch.MinMax(), Recipe.PLAIN, plain);
+            quantize(
+                    setting,
+                    prepared,
+                    data,
+                    auto,
+                    setting.parameters(),
+                    Recipe.DEFAULT,
+                    executor,
+                    threads,
+                    chosen,
+                    nibble);
+            quantize(
+                    setting,
+                    prepared,
+                    data,
+                    minMax,
+                    new RangeSearch.MinMax(),
+                    Recipe.PLAIN,
+                    executor,
+                    threads,
+                    plain,
+                    nibble);
         }
         List<Variant> variants = List.of(
                 new Variant("float", prepared.original(), Executor.Optimization.DEFAULT),
@@ -99,13 +119,43 @@ final class MeasureRow {
         }
     }
 
-    private void quantize(
+    /// Quantizes as the command line does where nothing but the formats is said.
+    static void quantize(
+            BenchModel bench,
+            Setting setting,
+            PreparedModel prepared,
+            OrtExecutor executor,
+            int threads,
+            Path out,
+            String nibble) {
+        try (DataSet data = DataSet.open(
+                bench.calibration().path(), bench.calibration().options(), PreparedModel.inputs(prepared.model()))) {
+            Calibrator auto = Calibrator.named("auto", RangeSearch.Percentile.DEFAULT_PERCENT);
+            quantize(
+                    setting,
+                    prepared,
+                    data,
+                    auto,
+                    setting.parameters(),
+                    Recipe.DEFAULT,
+                    executor,
+                    threads,
+                    out,
+                    nibble);
+        }
+    }
+
+    private static void quantize(
+            Setting setting,
             PreparedModel prepared,
             DataSet data,
             Calibrator activations,
             RangeSearch parameters,
             Recipe recipe,
-            Path out) {
+            OrtExecutor executor,
+            int threads,
+            Path out,
+            String nibble) {
         QuantizedModel quantized = QuantizedModel.of(
                 prepared.model(),
                 Targets.find(TARGET).placementRules(),

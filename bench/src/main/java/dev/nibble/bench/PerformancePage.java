@@ -2,6 +2,7 @@ package dev.nibble.bench;
 
 import dev.nibble.pipeline.QuantizeOptions;
 import dev.nibble.pipeline.demo.DemoData;
+import dev.nibble.report.ResultDocument;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -16,6 +17,10 @@ import java.util.function.Consumer;
 final class PerformancePage {
     private static final long FEW = 300;
     private static final long MANY = 3000;
+
+    private static final long LARGE = 2_500_000_000L;
+    private static final long LARGE_INLINE = 1_850_000_000L;
+    private static final double LARGE_LIMIT_MB = 1200;
 
     private final Path root;
     private final Path shared;
@@ -108,6 +113,48 @@ final class PerformancePage {
         return ratio <= 1.05;
     }
 
+    /// Peak memory of models that are larger than it; true where the limit holds.
+    ///
+    /// @param keep whether the models stay for the next time
+    boolean big(boolean keep) {
+        Scratch.create(work);
+        LauncherRun launcher = new LauncherRun(root, work);
+        Map<String, LargeModel> models = new LinkedHashMap<>();
+        models.put("weights in a data file", LargeModel.ofBytes(LARGE, 32_000, 1024));
+        models.put("weights in the model file", LargeModel.ofBytes(LARGE_INLINE, 32_000, 1024));
+        models.put("one tensor of 1.1 GB", new LargeModel(135_000, 2048, 1));
+        StringBuilder text =
+                new StringBuilder("| model | GB of weights | peak resident MB | seconds |\n|---|---|---|---|\n");
+        boolean holds = true;
+        for (Map.Entry<String, LargeModel> each : models.entrySet()) {
+            Path folder = work.resolve("big");
+            Scratch.create(folder);
+            LargeModel model = each.getValue();
+            Path file = folder.resolve("large-%d-%d.onnx".formatted(model.width(), model.blocks()));
+            if (!Files.exists(file)) {
+                model.write(file);
+            }
+            ResultDocument result = launcher.quantizeWeights(file);
+            Long bytes = result.peakRssBytes();
+            double peak = bytes == null ? Double.NaN : bytes / 1e6;
+            holds &= peak <= LARGE_LIMIT_MB;
+            text.append("| %s | %s | **%s** | %s |\n"
+                    .formatted(
+                            each.getKey(),
+                            number(model.bytes() / 1e9),
+                            number(peak),
+                            number(result.timings().totalSeconds())));
+            say.accept("%s: peak %s MB, %s s"
+                    .formatted(
+                            each.getKey(), number(peak), number(result.timings().totalSeconds())));
+            if (!keep) {
+                Scratch.delete(folder);
+            }
+        }
+        put("big", text);
+        return holds;
+    }
+
     /// Inner loops and searches.
     boolean kernels(int iterations) {
         put("kernels", new StringBuilder(KernelTable.measure(iterations)));
@@ -161,7 +208,7 @@ final class PerformancePage {
                 .append(".\n");
         Scratch.write(work.resolve(name + ".md"), text.toString());
         String page = Template.read("performance.md");
-        for (String part : List.of("speed", "memory", "kernels", "start")) {
+        for (String part : List.of("speed", "memory", "big", "kernels", "start")) {
             Path file = work.resolve(part + ".md");
             page = page.replace(
                     "{" + part + "}",

@@ -1,177 +1,181 @@
 package dev.nibble.bench;
 
-import dev.nibble.data.DataSet;
-import dev.nibble.data.Doctor;
-import dev.nibble.data.InputSpec;
-import dev.nibble.graph.Executor;
-import dev.nibble.graph.io.ModelReader;
-import dev.nibble.graph.io.ModelWriter;
-import dev.nibble.pipeline.PreparedModel;
-import dev.nibble.pipeline.Progress;
-import dev.nibble.pipeline.QuantizedModel;
-import dev.nibble.pipeline.calibrate.Calibrator;
-import dev.nibble.pipeline.measure.Evaluation;
-import dev.nibble.pipeline.measure.Measurements;
-import dev.nibble.pipeline.measure.TaskMetrics;
-import dev.nibble.pipeline.measure.Variant;
-import dev.nibble.pipeline.recover.Recipe;
-import dev.nibble.quant.export.Boundary;
-import dev.nibble.quant.place.Precision;
-import dev.nibble.quant.place.WeightGranularity;
-import dev.nibble.quant.range.RangeSearch;
-import dev.nibble.report.Measurement;
+import dev.nibble.pipeline.FileDigest;
 import dev.nibble.report.Metric;
-import dev.nibble.run.OrtExecutor;
-import dev.nibble.run.PeakMemory;
-import dev.nibble.target.Targets;
+import dev.nibble.report.ReportJson;
+import dev.nibble.report.ResultDocument;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.Consumer;
 
-/// What each recipe gets back, and what it costs: `tools/bench.sh recovery [part of a row's name…]`.
+/// What recipes get back, and what it costs: `tools/bench.sh recovery [--fresh] [part of a row's name…]`.
+///
+/// Each row is `./nibble quantize` in a process of its own, as a user runs it: its accuracy is that of the written file
+/// with graph optimization off, its seconds are the report's `calibrate` and `quantize`, its memory the process's peak.
+/// A row's report is kept, so that an interrupted run goes on where it stopped.
 final class RecoveryTable {
-    private static final String TARGET = "sm8650";
-    private static final int MEASURED_BATCH = 8;
-    private static final int THREADS = 2;
+    private static final String SECTION = "recovery";
 
     private final Path root;
     private final Path shared;
-    private final Consumer<String> out;
-    private final OrtExecutor executor = new OrtExecutor();
+    private final boolean fresh;
+    private final Consumer<String> say;
 
     /// A line of the table.
     ///
-    /// @param gate percent that must be reached
-    /// @param goal percent that is aimed at
-    record Line(String name, BenchModel model, Precision precision, Recipe recipe, double gate, double goal) {}
+    /// @param options of `quantize`, the recipe's beside
+    /// @param other the best figure of another tool, as `peers_measured.md` has it
+    /// @param gate what must be reached: percent, or nats where less is better
+    /// @param goal what is aimed at
+    private record Line(
+            String name,
+            BenchModel model,
+            List<String> options,
+            String recipe,
+            String other,
+            double gate,
+            double goal) {
+        boolean holds(double value) {
+            return model.name().startsWith("llm") ? value <= gate : value >= gate;
+        }
+    }
 
-    RecoveryTable(Path root, Path shared, Consumer<String> out) {
+    /// @param fresh whether rows that are known are measured again
+    RecoveryTable(Path root, Path shared, boolean fresh, Consumer<String> say) {
         this.root = root;
         this.shared = shared;
-        this.out = out;
+        this.fresh = fresh;
+        this.say = say;
     }
 
     private List<Line> lines() {
         BenchModel resnet8 = BenchModel.cifar(shared, "resnet8", "mlperftiny_resnet8_cifar10", false, 512, 5000);
         BenchModel resnet20 = BenchModel.cifar(shared, "resnet20", "cifar10_resnet20", true, 512, 5000);
         BenchModel resnet56 = BenchModel.cifar(shared, "resnet56", "cifar10_resnet56", true, 512, 5000);
-        BenchModel kws = BenchModel.kws(shared);
         BenchModel mobileNet = BenchModel.mobileNet(shared);
-        Precision w4a8 = Precision.of(4, WeightGranularity.CHANNEL, 8);
-        Precision channels = Precision.of(8, WeightGranularity.CHANNEL, 8);
-        Precision tensors = Precision.of(8, WeightGranularity.TENSOR, 8);
-        List<Line> lines = new ArrayList<>();
-        for (Recipe recipe : List.of(Recipe.PLAIN, Recipe.DEFAULT, Recipe.W4)) {
-            lines.add(new Line("resnet8 W4A8", resnet8, w4a8, recipe, 85.8, 86.6));
-            lines.add(new Line("resnet20 W4A8", resnet20, w4a8, recipe, 91.2, 91.5));
-            // The gate of all 10,000 images, of which half are in the assets.
-            lines.add(new Line("resnet56 W4A8", resnet56, w4a8, recipe, 92.8, 93.2));
-            lines.add(new Line("KWS W4A8", kws, w4a8, recipe, 89.0, 89.7));
-            lines.add(new Line("MobileNetV1 W8A8 per channel", mobileNet, channels, recipe, 79.0, 80.0));
-            lines.add(new Line(
-                    "MobileNetV1 W8A8 per tensor",
-                    mobileNet,
-                    tensors,
-                    recipe.equals(Recipe.W4) ? Recipe.ENHANCED : recipe,
-                    78.3,
-                    79.6));
-            lines.add(new Line("MobileNetV1 W4A8", mobileNet, w4a8, recipe, 74.5, 77));
-        }
-        return lines;
+        List<String> w4 = List.of("--weights-bitwidth", "4");
+        return List.of(
+                new Line("resnet8 W4A8", resnet8, w4, "w4", "82.16", 85.8, 86.6),
+                new Line("resnet20 W4A8", resnet20, w4, "w4", "91.10", 91.2, 91.5),
+                // The limits and the other tool's figure are of all 10,000 images, of which half are in the assets.
+                new Line("resnet56 W4A8", resnet56, w4, "w4", "92.0", 92.8, 93.2),
+                new Line("KWS W4A8", BenchModel.kws(shared), w4, "w4", "89.5", 89.0, 89.7),
+                new Line("MobileNetV1 W8A8 per channel", mobileNet, List.of(), "w4", "80.0", 79.0, 80.0),
+                new Line(
+                        "MobileNetV1 W8A8 per tensor",
+                        mobileNet,
+                        List.of("--weight-granularity", "tensor"),
+                        "enhanced",
+                        "31.0",
+                        78.3,
+                        79.6),
+                new Line("MobileNetV1 W4A8", mobileNet, w4, "w4", "0.43", 74.5, 77),
+                new Line(
+                        "llm_stories260K W4A16 block 32, loss",
+                        BenchModel.stories(shared),
+                        List.of("--weights-bitwidth", "4", "--act-bitwidth", "16", "--weight-granularity", "block:32"),
+                        "w4",
+                        "1.734 per channel",
+                        1.62,
+                        1.57));
     }
 
-    /// Measures the lines whose name and recipe contain all of `wanted`.
-    boolean run(List<String> wanted) {
-        out.accept("| | recipe | float % | quantized % | logits | calibrated + quantized | peak memory so far "
-                + "| gate % | goal % | |");
-        out.accept("|---|---|---|---|---|---|---|---|---|---|");
+    /// Measures the lines whose names contain all of `wanted`, prints them, and puts all that are known into `page`.
+    ///
+    /// @return whether all limits hold
+    boolean run(List<String> wanted, Path page) {
+        String head = """
+                | | float | best other tool | plain | recipe | | SQNR of the outputs | limit | | aim | seconds | peak memory |
+                |---|---|---|---|---|---|---|---|---|---|---|---|
+                """;
+        say.accept(head.strip());
+        StringBuilder rows = new StringBuilder();
         boolean all = true;
         for (Line line : lines()) {
-            String name = line.name() + " " + line.recipe().shown() + " "
-                    + line.recipe().name();
-            if (wanted.stream().allMatch(name::contains)) {
-                all &= measure(line);
+            boolean measured = wanted.stream().allMatch(line.name()::contains);
+            Optional<ResultDocument> plain = report(line, "plain", measured);
+            Optional<ResultDocument> recovered = report(line, line.recipe(), measured);
+            if (plain.isEmpty() || recovered.isEmpty()) {
+                rows.append("| ").append(line.name()).append(" | not measured |\n");
+                continue;
+            }
+            String row = row(line, plain.get(), recovered.get());
+            rows.append(row).append('\n');
+            if (measured) {
+                say.accept(row);
+                all &= line.holds(value(line, metric(recovered.get()).quantized()));
             }
         }
+        PageSection.replace(page, SECTION, head + rows);
+        say.accept("written: " + page);
         return all;
     }
 
-    private boolean measure(Line line) {
-        BenchModel bench = line.model();
-        PreparedModel prepared =
-                PreparedModel.read(bench.model(), bench.model().toString(), bench.shapes(), executor, Progress.none());
-        List<InputSpec> inputs = PreparedModel.inputs(prepared.model());
-        Path folder = root.resolve(".nibble/bench");
-        Path file = folder.resolve("recovered.onnx");
-        Scratch.create(folder);
-        QuantizedModel quantized;
-        try (DataSet data =
-                DataSet.open(bench.calibration().path(), bench.calibration().options(), inputs)) {
-            boolean plain = line.recipe().equals(Recipe.PLAIN);
-            boolean wide = line.precision().weightBits() >= 8;
-            quantized = QuantizedModel.of(
-                    prepared.model(),
-                    Targets.find(TARGET).placementRules(),
-                    line.precision(),
-                    plain
-                            ? new Calibrator.Single(new RangeSearch.MinMax())
-                            : Calibrator.named("auto", RangeSearch.Percentile.DEFAULT_PERCENT),
-                    plain || wide ? new RangeSearch.MinMax() : new RangeSearch.Mse(),
-                    line.recipe(),
-                    Boundary.FLOAT,
-                    data,
-                    executor,
-                    THREADS,
-                    MeasureRow.MEMORY,
-                    0,
-                    new Doctor(),
-                    Progress.none());
-        }
-        ModelWriter.write(quantized.export().model(), file);
-        long peak = PeakMemory.rssBytes();
-        List<Variant> variants = List.of(
-                new Variant("float", prepared.original(), Executor.Optimization.DEFAULT),
-                new Variant("off", ModelReader.read(file), Executor.Optimization.OFF));
-        try (DataSet data =
-                DataSet.open(bench.evaluation().path(), bench.evaluation().options(), inputs)) {
-            List<Evaluation.Outcome> outcomes = Evaluation.of(
-                    variants,
-                    data,
-                    TaskMetrics.choose("auto", prepared.original(), data),
-                    executor,
-                    THREADS,
-                    MEASURED_BATCH,
-                    new Doctor(),
-                    Progress.none());
-            Measurement measured =
-                    Measurements.of(outcomes.get(0), outcomes.get(1), "off", TaskMetrics.classes(prepared.original()));
-            Metric metric = Objects.requireNonNull(measured.metric(), "the samples have labels");
-            double percent = metric.quantized() * 100;
-            out.accept(String.format(
-                    Locale.ROOT,
-                    "| %s | %s | %.2f | %.2f | %.1f dB | %.1f + %.1f s | %.2f GB | %.1f | %.1f | %s |",
-                    line.name(),
-                    line.recipe().name().isEmpty()
-                            ? line.recipe().shown()
-                            : line.recipe().name(),
-                    metric.floatValue() * 100,
-                    percent,
-                    measured.sqnrDb(),
-                    quantized.calibrateSeconds(),
-                    quantized.quantizeSeconds(),
-                    peak / 1e9,
-                    line.gate(),
-                    line.goal(),
-                    percent >= line.gate() ? "holds" : recovers(line) ? "**missed**" : "–"));
-            return percent >= line.gate() || !recovers(line);
-        }
+    private static String row(Line line, ResultDocument plain, ResultDocument recovered) {
+        double value = value(line, metric(recovered).quantized());
+        Long peak = recovered.peakRssBytes();
+        Double sqnrDb = recovered.sqnrDb();
+        return String.format(
+                Locale.ROOT,
+                "| %s | %s | %s | %s | `%s` | **%s** | %s | %s | %s | %s | %.1f | %s |",
+                line.name(),
+                figure(line, metric(recovered).floatValue()),
+                line.other(),
+                figure(line, metric(plain).quantized()),
+                line.recipe(),
+                figure(line, metric(recovered).quantized()),
+                sqnrDb == null ? "–" : String.format(Locale.ROOT, "%.1f dB", sqnrDb),
+                line.gate(),
+                line.holds(value) ? "holds" : "**missed**",
+                line.goal(),
+                recovered.timings().calibrateSeconds() + recovered.timings().quantizeSeconds(),
+                peak == null ? "–" : String.format(Locale.ROOT, "%.2f GB", peak / 1e9));
     }
 
-    /// Whether a line is held to its gate; the others show where it starts from.
-    private static boolean recovers(Line line) {
-        return line.recipe().weights().isPresent();
+    private static Metric metric(ResultDocument document) {
+        return Objects.requireNonNull(document.metric(), "the samples have labels");
+    }
+
+    /// Percent, or nats.
+    private static double value(Line line, double metric) {
+        return line.model().name().startsWith("llm") ? metric : 100 * metric;
+    }
+
+    private static String figure(Line line, double metric) {
+        return String.format(Locale.ROOT, line.model().name().startsWith("llm") ? "%.3f" : "%.2f", value(line, metric));
+    }
+
+    /// A row's report: as it was kept, or measured now; empty where it is not known and not wanted.
+    private Optional<ResultDocument> report(Line line, String recipe, boolean measured) {
+        Path work = root.resolve(".nibble/bench/recovery");
+        line.model().provide();
+        String hash = FileDigest.sha256(line.model().model()).substring(0, 16);
+        Path kept = work.resolve((hash + " " + line.name() + " " + recipe + ".json").replaceAll("[ ,]+", "-"));
+        if (Files.exists(kept) && !(fresh && measured)) {
+            return Optional.of(ReportJson.read(Scratch.text(kept), ResultDocument.class));
+        }
+        if (!measured) {
+            return Optional.empty();
+        }
+        Scratch.create(work);
+        Path out = work.resolve("launched");
+        List<String> command = new ArrayList<>(
+                List.of("quantize", line.model().model().toString(), "--out", out.toString(), "--force", "--quiet"));
+        command.addAll(List.of("--threads", "2", "--recipe", recipe));
+        command.addAll(line.options());
+        if (recipe.equals("plain")) {
+            command.addAll(List.of("--act-calibration", "min-max", "--param-calibration", "min-max"));
+        }
+        command.addAll(LauncherRun.samples(line.model()));
+        new LauncherRun(root, work).run(command);
+        String json = Scratch.text(out.resolve("report.json"));
+        Scratch.write(kept, json);
+        Scratch.delete(out);
+        return Optional.of(ReportJson.read(json, ResultDocument.class));
     }
 }

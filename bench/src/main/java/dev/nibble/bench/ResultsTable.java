@@ -65,6 +65,7 @@ final class ResultsTable {
     }
 
     /// The page.
+    ///
     static String page(Map<BenchModel, Map<Setting, Row>> rows, Facts facts, String template) {
         StringBuilder table = new StringBuilder();
         rows.forEach((model, settings) -> {
@@ -145,7 +146,7 @@ final class ResultsTable {
         }
     }
 
-    private static String metric(String name) {
+    static String metric(String name) {
         return switch (name) {
             case "top1" -> "top-1 accuracy";
             case "wordAccuracy" -> "words read right";
@@ -166,7 +167,7 @@ final class ResultsTable {
         return interval == null ? "–" : points(interval.low()) + " … " + points(interval.high());
     }
 
-    private static String decibels(double value) {
+    static String decibels(double value) {
         return Double.isNaN(value) ? "–" : String.format(Locale.ROOT, "%.1f", value);
     }
 

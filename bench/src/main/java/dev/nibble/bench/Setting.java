@@ -17,6 +17,13 @@ public record Setting(String name, Precision precision, RangeSearch parameters) 
             new Setting("W8A16 per channel", Precision.of(8, WeightGranularity.CHANNEL, 16), new RangeSearch.MinMax()),
             new Setting("W4A8 per channel", Precision.of(4, WeightGranularity.CHANNEL, 8), new RangeSearch.Mse()));
 
+    /// Every row of a model on the HTP.
+    public static final List<Setting> HTP = List.of(
+            ALL.get(0),
+            ALL.get(2),
+            ALL.get(3),
+            new Setting("W4A16 per channel", Precision.of(4, WeightGranularity.CHANNEL, 16), new RangeSearch.Mse()));
+
     /// Whether this is the row that limits are set for.
     boolean isHeadline() {
         return this == ALL.getFirst();

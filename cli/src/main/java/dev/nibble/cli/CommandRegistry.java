@@ -93,6 +93,9 @@ final class CommandRegistry {
                 registerWords(command, type.asSubclass(Enum.class));
             }
         }
+        if (command.getCommand() instanceof QuantizeCommand) {
+            SampleOptions.notRequired(spec);
+        }
         if (command.getCommand() instanceof ConfigCommand) {
             command.setStopAtPositional(true);
         }

@@ -39,20 +39,24 @@ final class EvaluationOptions {
     @Option(order = 126, names = "--eval-take", paramLabel = "N", description = "As --take, for measuring.")
     private @Nullable Long take;
 
-    /// The samples to measure with; empty where no option of these was given. Preprocessing and batch are those of
-    /// `calibration`. Without `--eval-data` the samples are chosen from the same data, with the same labels; the choice
-    /// is always their own.
-    ///
-    /// @throws dev.nibble.graph.NibbleException where a number is out of its range
-    Optional<QuantizeOptions.Samples> samples(QuantizeOptions.Samples calibration, Terminal terminal) {
-        boolean given = data != null
+    /// Whether any option of these was given.
+    boolean given() {
+        return data != null
                 || labels != null
                 || lengths != null
                 || labelColumn != null
                 || skip != null
                 || every != null
                 || take != null;
-        if (!given) {
+    }
+
+    /// The samples to measure with; empty where no option of these was given. Preprocessing and batch are those of
+    /// `calibration`. Without `--eval-data` the samples are chosen from the same data, with the same labels; the choice
+    /// is always their own.
+    ///
+    /// @throws dev.nibble.graph.NibbleException where a number is out of its range
+    Optional<QuantizeOptions.Samples> samples(QuantizeOptions.Samples calibration, Terminal terminal) {
+        if (!given()) {
             return Optional.empty();
         }
         DataOptions base = calibration.options();

@@ -53,8 +53,8 @@ final class HtpCommand extends NibbleCommand {
             order = 4,
             names = "--python",
             paramLabel = "PROGRAM",
-            defaultValue = "python3",
-            description = "The Python whose pip is asked (default: python3).")
+            defaultValue = "",
+            description = "The Python whose pip is asked (default: python3, else python, pip3 or pip).")
     private String python;
 
     /// What to do.

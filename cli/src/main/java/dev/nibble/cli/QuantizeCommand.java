@@ -91,12 +91,17 @@ final class QuantizeCommand extends NibbleCommand {
         everywhere()
                 .shapes()
                 .forEach(shape -> shapes.put(shape.name(), shape.shape().dims()));
-        QuantizeOptions.Samples calibration = samples.samples(terminal());
+        Optional<QuantizeOptions.Samples> calibration = samples.optional(terminal());
+        if (calibration.isEmpty() && evaluation.given()) {
+            throw new NibbleException(
+                    "samples to measure with were given, but none with --data",
+                    "name them with --data as well: how samples are read goes by it");
+        }
         QuantizeOptions options = new QuantizeOptions(
                 terminal().resolve(model),
                 model.toString(),
                 calibration,
-                evaluation.samples(calibration, terminal()),
+                calibration.flatMap(given -> evaluation.samples(given, terminal())),
                 terminal().resolve(out.path()),
                 precision.precision(),
                 precision.activations(),

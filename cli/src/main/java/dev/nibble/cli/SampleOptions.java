@@ -6,7 +6,11 @@ import dev.nibble.data.TextOptions;
 import dev.nibble.pipeline.QuantizeOptions;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 
 /// `--data`, and how its samples are chosen, labelled and preprocessed: `@Mixin SampleOptions samples`.
@@ -17,7 +21,7 @@ final class SampleOptions {
             paramLabel = "PATH",
             required = true,
             description = "Samples: .npy, .npz, a folder or zip of images, input_list.txt, text, or a data.toml.")
-    private Path data;
+    private @Nullable Path data;
 
     @Option(
             order = 102,
@@ -122,11 +126,24 @@ final class SampleOptions {
             description = "How the tokens of a text become the embedding that is measured (default: mean).")
     private TextOptions.@Nullable Pooling pooling;
 
+    /// As [#samples]; empty where `--data` was not given, which a command may allow (see [#notRequired]).
+    Optional<QuantizeOptions.Samples> optional(Terminal terminal) {
+        return data == null ? Optional.empty() : Optional.of(samples(terminal));
+    }
+
+    /// Lets the command of `spec` run without `--data`.
+    static void notRequired(CommandSpec spec) {
+        OptionSpec required = spec.findOption("--data");
+        spec.remove(required);
+        spec.addOption(required.toBuilder().required(false).build());
+    }
+
     /// The samples, with relative paths resolved against the working directory.
     ///
     /// @throws dev.nibble.graph.NibbleException where a number is out of its range
     QuantizeOptions.Samples samples(Terminal terminal) {
-        return new QuantizeOptions.Samples(terminal.resolve(data), options(terminal));
+        return new QuantizeOptions.Samples(
+                terminal.resolve(Objects.requireNonNull(data, "--data is required")), options(terminal));
     }
 
     /// How the samples are read.

@@ -42,6 +42,49 @@ class QuantizeCommandTest {
         TestModels.labels(directory.resolve("y.npy"), 220, 0);
     }
 
+    /// Weights need no samples: the file is written, and the verdict says that nothing was measured.
+    @Test
+    void quantizesWeightsAloneWithoutSamples() throws IOException {
+        CommandLineRun run = CommandLineRun.of(
+                directory, "quantize", "m.onnx", "--act-bitwidth", "float", "--out", "out", "--format", "json");
+        assertEquals(0, run.exitCode(), run.err());
+        assertEquals(FILES, names("out"));
+        JsonNode json = JsonMapper.shared().readTree(run.out());
+        assertEquals("W8Afloat", json.at("/precision").asString());
+        assertEquals(0, json.at("/samples/calibration").asInt());
+        assertTrue(json.at("/metric").isMissingNode() || json.at("/metric").isNull(), run.out());
+        assertEquals(2, json.at("/tensors").size(), run.out());
+        assertTrue(json.at("/tensors/0/sqnrDb").asDouble() > 30, run.out());
+        assertTrue(json.at("/findings").findValuesAsString("code").contains("M106"), run.out());
+        Graph written =
+                ModelReader.read(directory.resolve("out/model.qdq.onnx")).graph();
+        assertEquals(
+                2,
+                written.nodes().stream().filter(n -> n.is("DequantizeLinear")).count());
+        assertEquals(
+                0, written.nodes().stream().filter(n -> n.is("QuantizeLinear")).count());
+        CommandLineRun evaluated = CommandLineRun.of(
+                directory, "evaluate", "out/model.qdq.onnx", "--data", "x.npy", "--reference", "m.onnx");
+        assertEquals(0, evaluated.exitCode(), evaluated.err());
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "--act-bitwidth 8|--data is missing: the ranges of activations are found on samples",
+                "--act-bitwidth float --algorithms gptq|--data is missing: 'gptq' looks at samples",
+                "--act-bitwidth float --eval-data x.npy|samples to measure with were given, but none with --data"
+            })
+    void saysWhatSamplesAreNeededFor(String options, String message) {
+        List<String> arguments = new ArrayList<>(List.of("quantize", "m.onnx", "--out", "out"));
+        arguments.addAll(List.of(options.split(" ")));
+        CommandLineRun run = CommandLineRun.of(directory, arguments.toArray(String[]::new));
+        assertEquals(2, run.exitCode(), run.err());
+        assertTrue(run.err().contains(message), run.err());
+        assertTrue(run.err().contains("hint:"), run.err());
+    }
+
     @Test
     void writesTheFilesAndTheDocumentOfTheContract() throws IOException {
         CommandLineRun run = quantize("out", "--labels", "y.npy", "--format", "json");

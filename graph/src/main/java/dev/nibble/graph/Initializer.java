@@ -39,8 +39,28 @@ public record Initializer(String name, int typeCode, Shape shape, Storage storag
                 long length,
                 @Nullable MemorySegment data) implements Storage {}
 
+        /// Elements that are computed piece by piece when they are wanted, and kept nowhere: how a model larger than
+        /// memory is written.
+        ///
+        /// @param length bytes of all elements
+        record Computed(long length, Source source) implements Storage {}
+
         /// No data at all: a graph whose weights were stripped.
         record Absent() implements Storage {}
+    }
+
+    /// Where computed elements come from.
+    @FunctionalInterface
+    public interface Source {
+        /// Puts the packed bytes from byte `from` on into `piece`, as many as it holds. Pieces start at multiples of
+        /// [Sweep#PIECE] and are asked for in any order, each time with the same result.
+        void fill(long from, MemorySegment piece);
+    }
+
+    /// A weight whose elements are computed when they are wanted.
+    public static Initializer computed(String name, DataType type, Shape shape, Source source) {
+        return new Initializer(
+                name, type.code(), shape, new Storage.Computed(type.bytes(shape.elements()), source), Carried.NONE);
     }
 
     /// Whether the elements can be had.
@@ -49,6 +69,7 @@ public record Initializer(String name, int typeCode, Shape shape, Storage storag
             case Storage.Raw r -> true;
             case Storage.Typed t -> true;
             case Storage.Strings s -> true;
+            case Storage.Computed c -> true;
             case Storage.External e -> e.data() != null;
             case Storage.Absent a -> shape.elements() == 0;
         };
@@ -86,6 +107,7 @@ public record Initializer(String name, int typeCode, Shape shape, Storage storag
                         "the file is damaged; export it again");
             case Storage.Typed(int field, MemorySegment packed) ->
                 field == 4 || field == 10 ? packed : unpack(type, packed);
+            case Storage.Computed(long length, Source source) -> filled(length, source);
             case Storage.External e when e.data() != null -> e.data();
             case Storage.External e ->
                 throw new NibbleException(
@@ -138,6 +160,17 @@ public record Initializer(String name, int typeCode, Shape shape, Storage storag
             case DOUBLE, COMPLEX128 -> 10;
             case UINT32, UINT64 -> 11;
         };
+    }
+
+    private static MemorySegment filled(long length, Source source) {
+        MemorySegment all = ScratchMemory.allocate(length);
+        try (Sweep sweep = new Sweep(all)) {
+            for (long at = 0; at < length; at += Sweep.PIECE) {
+                source.fill(at, all.asSlice(at, Math.min(Sweep.PIECE, length - at)));
+                sweep.passed(at);
+            }
+        }
+        return all.asReadOnly();
     }
 
     public Initializer withName(String other) {

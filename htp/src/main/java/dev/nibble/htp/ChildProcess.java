@@ -44,6 +44,7 @@ final class ChildProcess implements AutoCloseable {
     }
 
     private final String model;
+    private final ChildFolder owned;
     private final Path folder;
     private final Process process;
     private final ChildLog log;
@@ -52,9 +53,10 @@ final class ChildProcess implements AutoCloseable {
     private final DataOutputStream out;
     private boolean broken;
 
-    private ChildProcess(String model, Path folder, Process process, SocketChannel channel) {
+    private ChildProcess(String model, ChildFolder owned, Process process, SocketChannel channel) {
         this.model = model;
-        this.folder = folder;
+        this.owned = owned;
+        folder = owned.path();
         this.process = process;
         this.channel = channel;
         log = new ChildLog(folder);
@@ -80,15 +82,16 @@ final class ChildProcess implements AutoCloseable {
     ///
     /// @param model what messages call the model
     static ChildProcess start(String model, Logging logging) {
-        Path folder;
+        ChildFolder owned;
         try {
-            folder = ChildFolder.create();
+            owned = ChildFolder.create();
         } catch (IOException e) {
             throw new NibbleException(
                     "model '%s': no folder for the HTP's process can be made: %s".formatted(model, e.getMessage()),
                     "check that the temporary folder may be written",
                     e);
         }
+        Path folder = owned.path();
         Process process = null;
         ChildProcess child = null;
         Path socket = folder.resolve("s");
@@ -102,7 +105,7 @@ final class ChildProcess implements AutoCloseable {
                         process.isAlive() ? "it does not answer" : "it ended: " + new ChildLog(folder).lastWords());
             }
             channel.configureBlocking(true);
-            child = new ChildProcess(model, folder, process, channel);
+            child = new ChildProcess(model, owned, process, channel);
             ChildProcess started = child;
             int greeting = child.timed(
                     "starting", START, () -> Wire.receive(started.in).readInt());
@@ -117,7 +120,7 @@ final class ChildProcess implements AutoCloseable {
                 if (process != null) {
                     process.destroyForcibly();
                 }
-                ChildFolder.delete(folder);
+                owned.delete();
             }
             if (e instanceof NibbleException known) {
                 throw known;
@@ -314,7 +317,7 @@ final class ChildProcess implements AutoCloseable {
             Thread.currentThread().interrupt();
         }
         OPEN.remove(this);
-        ChildFolder.delete(folder);
+        owned.delete();
     }
 
     @Override

@@ -230,6 +230,37 @@ public final class HtpCompiler implements AutoCloseable {
         }
     }
 
+    /// What the compiler itself reckons that `model` takes on `soc`; compiles, and keeps nothing.
+    ///
+    /// @return empty where the compiler makes no estimates for the chip; it is not asked then
+    /// @throws NibbleException where the HTP does not take the whole model, or the compiler fails
+    public Optional<PerformanceEstimate> estimate(Model model, Soc soc, Options options) {
+        if (!PerformanceEstimate.isOffered(soc)) {
+            return Optional.empty();
+        }
+        String name = model.graph().name();
+        ChildProcess process = child(name, ChildProcess.Logging.WARNINGS);
+        int number = asked++;
+        Path file = process.folder().resolve("source" + number + ".onnx");
+        Path profile = process.folder().resolve("profile" + number + ".csv");
+        ModelWriter.write(model, file);
+        Map<String, String> provider = new HashMap<>(QnnOptions.provider(libraries, soc));
+        provider.putAll(options.provider());
+        provider.put("profiling_level", "basic");
+        provider.put("profiling_file_path", profile.toString());
+        process.open(file, libraries, provider, Map.of("session.disable_cpu_ep_fallback", "1"), limits.compiling());
+        if (!Files.exists(profile)) {
+            throw new NibbleException(
+                    "model '%s': the compiler wrote no estimate for %s: %s"
+                            .formatted(
+                                    name,
+                                    soc.name(),
+                                    String.join("; ", process.log().errors())),
+                    "nibble htp status shows what is installed");
+        }
+        return PerformanceEstimate.read(profile);
+    }
+
     /// How a binary that was loaded back agrees with the model it was compiled from, both on the emulator.
     ///
     /// @param identical whether every output has the same bits

@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
@@ -43,7 +44,7 @@ public final class HtpInstall {
     public sealed interface Source {
         /// The package index that the user's own pip is set up for, by the package's name.
         ///
-        /// @param python the interpreter whose pip is asked, such as `python3`
+        /// @param python the interpreter whose pip is asked, such as `python3`; empty: whichever pip this machine has
         record Pip(String python) implements Source {}
 
         /// A wheel that was downloaded before.
@@ -149,13 +150,39 @@ public final class HtpInstall {
         }
     }
 
+    /// Where a pip is looked for, as the beginnings of its command line.
+    private static final List<List<String>> PIPS =
+            List.of(List.of("python3", "-m", "pip"), List.of("python", "-m", "pip"), List.of("pip3"), List.of("pip"));
+
     private static Path download(String python, Path staging) throws IOException {
         Path wheels = Files.createDirectory(staging.resolve("download"));
-        Path log = wheels.resolve("log");
-        List<String> command = List.of(
-                python,
-                "-m",
-                "pip",
+        List<List<String>> pips = python.isEmpty() ? PIPS : List.of(List.of(python, "-m", "pip"));
+        List<String> absent = new ArrayList<>();
+        for (List<String> pip : pips) {
+            Optional<String> why = download(pip, wheels, wheels.resolve("log"));
+            if (why.isEmpty()) {
+                Path wheel = wheels.resolve(WHEEL);
+                if (!Files.exists(wheel)) {
+                    throw new NibbleException(
+                            "pip downloaded another file than " + WHEEL, "download that one, and give it with --wheel");
+                }
+                return wheel;
+            }
+            absent.add(why.get());
+        }
+        throw new NibbleException(
+                "there is no pip here: " + String.join("; ", absent),
+                "install Python with pip (python3-pip), name another with --python, or download %s and give it with --wheel"
+                        .formatted(WHEEL));
+    }
+
+    /// Has pip download the wheel; what is fetched is not for the Python that fetches it, so neither its version nor
+    /// whether the system manages its packages matters.
+    ///
+    /// @return why there is no such pip; empty where it did its work
+    private static Optional<String> download(List<String> pip, Path wheels, Path log) throws IOException {
+        List<String> command = new ArrayList<>(pip);
+        command.addAll(List.of(
                 "download",
                 "--disable-pip-version-check",
                 "--no-input",
@@ -167,18 +194,15 @@ public final class HtpInstall {
                 "--abi=cp311",
                 "--platform=manylinux_2_35_x86_64",
                 "--dest=" + wheels,
-                "onnxruntime-qnn==" + VERSION);
+                "onnxruntime-qnn==" + VERSION));
+        ProcessBuilder builder =
+                new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile());
+        builder.environment().put("PIP_REQUIRE_VIRTUALENV", "0");
         Process process;
         try {
-            process = new ProcessBuilder(command)
-                    .redirectErrorStream(true)
-                    .redirectOutput(log.toFile())
-                    .start();
+            process = builder.start();
         } catch (IOException e) {
-            throw new NibbleException(
-                    "'%s' cannot be started: %s".formatted(python, e.getMessage()),
-                    "install Python with pip, or download %s and give it with --wheel".formatted(WHEEL),
-                    e);
+            return Optional.of("'%s' cannot be started".formatted(pip.getFirst()));
         }
         try {
             process.getOutputStream().close();
@@ -193,23 +217,30 @@ public final class HtpInstall {
         } finally {
             process.destroyForcibly();
         }
-        if (process.exitValue() != 0) {
-            String said = Files.readString(log, StandardCharsets.UTF_8)
-                    .lines()
-                    .filter(line -> !line.isBlank())
-                    .reduce((a, b) -> b)
-                    .orElse("no reason given");
-            throw new NibbleException(
-                    "pip cannot download onnxruntime-qnn %s: %s".formatted(VERSION, said),
-                    "check the network and pip's settings, or download %s otherwise and give it with --wheel"
-                            .formatted(WHEEL));
+        if (process.exitValue() == 0) {
+            return Optional.empty();
         }
-        Path wheel = wheels.resolve(WHEEL);
-        if (!Files.exists(wheel)) {
-            throw new NibbleException(
-                    "pip downloaded another file than " + WHEEL, "download that one, and give it with --wheel");
+        List<String> said = Files.readString(log, StandardCharsets.UTF_8)
+                .lines()
+                .filter(line -> !line.isBlank())
+                .toList();
+        if (said.stream().anyMatch(line -> line.contains("No module named pip"))) {
+            return Optional.of("'%s' has no pip".formatted(pip.getFirst()));
         }
-        return wheel;
+        String errors = said.stream()
+                .filter(line -> line.startsWith("ERROR:"))
+                .reduce((a, b) -> b)
+                .orElse("");
+        throw new NibbleException(
+                "pip cannot download onnxruntime-qnn %s: %s"
+                        .formatted(
+                                VERSION,
+                                !errors.isEmpty()
+                                        ? errors.replaceFirst("^ERROR: ", "")
+                                        : said.isEmpty() ? "no reason given" : said.getLast()),
+                "check the network and pip's settings (it must be 20.3 or newer), or download %s otherwise and give it with"
+                                .formatted(WHEEL)
+                        + " --wheel");
     }
 
     /// Unpacks the wheel's files, after its hash was found to be [#SHA256].

@@ -8,10 +8,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.io.ModelWriter;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -159,7 +161,7 @@ class ChildProcessTest {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(), OrphanedParent.class.getName()));
         if (busy) {
-            command.add(FakeLibrary.HANGS.in(folder).root().toString());
+            command.addAll(List.of("load", FakeLibrary.HANGS.in(folder).root().toString()));
         }
         ProcessBuilder builder = new ProcessBuilder(command)
                 .redirectError(folder.resolve("stderr").toFile());
@@ -186,15 +188,48 @@ class ChildProcessTest {
         }
     }
 
+    /// Whoever deletes the folder, the child ends: no result could reach anybody. While it waits, and in native code.
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aChildWhoseFolderIsGoneEnds(boolean busy) throws Exception {
+        HtpLibraries hanging = FakeLibrary.HANGS.in(folder);
+        try (ChildProcess child = ChildProcess.start("m", ChildProcess.Logging.WARNINGS)) {
+            Thread user = Thread.ofPlatform().unstarted(() -> {
+                NibbleException e = assertThrows(NibbleException.class, () -> open(child, hanging, LONG));
+                assertTrue(e.getMessage().contains("while compiling"), e.getMessage());
+            });
+            if (busy) {
+                user.start();
+                await(() -> Files.exists(child.folder().resolve("model.onnx")));
+                Thread.sleep(500);
+            }
+            ChildFolder.delete(child.folder());
+            await(() ->
+                    ProcessHandle.of(child.pid()).filter(ProcessHandle::isAlive).isEmpty());
+            assertFalse(child.usable());
+            user.join();
+        }
+    }
+
     @Test
-    void whatKilledProcessesLeftIsSweptUp() throws IOException {
+    void whatKilledProcessesLeftIsSweptUp() throws Exception {
         Path gone = Files.createDirectory(folder.resolve("nibble-htp-999999999-1"));
         Files.createFile(gone.resolve("model.onnx"));
+        Files.createFile(gone.resolve(ChildFolder.OWNER));
+        // Of a process that lives where its number is another: in another container.
+        Path locked = Files.createDirectory(folder.resolve("nibble-htp-999999999-2"));
+        Path beginning = Files.createDirectory(folder.resolve("nibble-htp-999999999-3"));
+        Path owner = Files.createFile(locked.resolve(ChildFolder.OWNER));
         Path alive = Files.createDirectory(
                 folder.resolve("nibble-htp-" + ProcessHandle.current().pid() + "-1"));
         Path another = Files.createDirectory(folder.resolve("nibble-htp-notes"));
-        ChildFolder.sweep(folder);
+        try (FileChannel channel = FileChannel.open(owner, StandardOpenOption.WRITE)) {
+            assertTrue(channel.tryLock() != null);
+            ChildFolder.sweep(folder);
+            assertTrue(Files.exists(locked));
+        }
         assertFalse(Files.exists(gone));
+        assertTrue(Files.exists(beginning));
         assertTrue(Files.exists(alive));
         assertTrue(Files.exists(another));
     }
@@ -210,12 +245,12 @@ class ChildProcessTest {
         });
     }
 
-    private static void kill(long pid) {
+    static void kill(long pid) {
         ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly);
         await(() -> ProcessHandle.of(pid).filter(ProcessHandle::isAlive).isEmpty());
     }
 
-    private static void await(BooleanSupplier done) {
+    static void await(BooleanSupplier done) {
         long end = System.nanoTime() + WAIT_MILLIS * 1_000_000;
         while (!done.getAsBoolean() && System.nanoTime() < end) {
             Thread.onSpinWait();

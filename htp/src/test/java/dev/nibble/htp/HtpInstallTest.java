@@ -14,6 +14,8 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class HtpInstallTest {
     @TempDir
@@ -79,6 +81,24 @@ class HtpInstallTest {
     }
 
     /// Half a gigabyte is copied and hashed, and the copy is complete.
+    /// What the programs that stand for Python say, and what the user is told.
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "/usr/bin/python3: No module named pip | there is no pip here: | has no pip",
+                "ERROR: No matching distribution found | pip cannot download onnxruntime-qnn | No matching distribution found"
+            })
+    void whatPipSaysIsPassedOn(String said, String start, String end) throws IOException {
+        Path python = folder.resolve("python");
+        Files.writeString(python, "#!/bin/sh\necho '%s' >&2\nexit 1\n".formatted(said));
+        assertTrue(python.toFile().setExecutable(true));
+        NibbleException e = refused(new HtpInstall.Source.Pip(python.toString()));
+        assertTrue(e.getMessage().startsWith(start), e.getMessage());
+        assertTrue(e.getMessage().contains(end), e.getMessage());
+        assertTrue(e.hint().contains("--wheel"), e.hint());
+    }
+
     @Test
     void anInstalledPackageIsTakenOver() {
         HtpLibraries installed = TestLibraries.require();

@@ -11,10 +11,14 @@ import dev.nibble.graph.Shape;
 import dev.nibble.graph.Tensor;
 import dev.nibble.graph.ValueInfo;
 import dev.nibble.graph.ValueType;
+import java.util.ArrayList;
 import java.util.List;
 
 /// Small float models.
 final class TestModels {
+    /// Of the input and output of [#heavy].
+    static final Shape HEAVY = Shape.of(1, 64, 128, 128);
+
     private TestModels() {}
 
     /// `y = relu(conv(x))`, one channel, a 1×1 kernel of weight 2, a batch that is open.
@@ -37,6 +41,30 @@ final class TestModels {
                         List.of(Initializer.of("w", Tensor.of(Shape.of(1, 1, 1, 1), 2f))),
                         List.of(x),
                         List.of(y)));
+    }
+
+    /// Some seconds of work for the emulator: four convolutions of 0.6 G multiply-accumulates each.
+    static Model heavy() {
+        int channels = 64;
+        Tensor w = Tensor.of(Shape.of(channels, channels, 3, 3), new float[channels * channels * 9]);
+        List<Node> nodes = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            nodes.add(Node.of(
+                    "conv" + i,
+                    "Conv",
+                    List.of("v" + i, "w"),
+                    List.of("v" + (i + 1)),
+                    Attribute.ofInts("pads", 1, 1, 1, 1)));
+        }
+        return Model.of(
+                8,
+                17,
+                Graph.of(
+                        "heavy",
+                        nodes,
+                        List.of(Initializer.of("w", w)),
+                        List.of(ValueInfo.of("v0", DataType.FLOAT, HEAVY)),
+                        List.of(ValueInfo.of("v4", DataType.FLOAT, HEAVY))));
     }
 
     /// `y = op(x)`, float, 1×4.

@@ -52,7 +52,7 @@ public final class Demo {
                     new QuantizeOptions(
                             model,
                             out.resolve(MODEL).toString(),
-                            samples(staged, CALIBRATION, out),
+                            Optional.of(samples(staged, CALIBRATION, out)),
                             Optional.of(samples(staged, EVALUATION, out)),
                             out,
                             Precision.of(8, WeightGranularity.CHANNEL, 8),

@@ -15,6 +15,11 @@ final class NextSteps {
     static List<NextStep> of(QuantizeOptions options) {
         List<NextStep> steps = new ArrayList<>();
         String folder = options.out().toString();
+        if (options.calibration().isEmpty()) {
+            return List.of(new NextStep(
+                    "nibble evaluate %s --data …".formatted(Shell.quoted(folder + "/model.qdq.onnx")),
+                    "measure the file that was written"));
+        }
         steps.add(new NextStep(
                 "nibble compare %s %s --data %s%s"
                         .formatted(

@@ -17,6 +17,7 @@ import dev.nibble.pipeline.measure.Measurements;
 import dev.nibble.pipeline.measure.TaskMetrics;
 import dev.nibble.pipeline.measure.Variant;
 import dev.nibble.pipeline.output.StagedDirectory;
+import dev.nibble.pipeline.recover.Recipe;
 import dev.nibble.quant.encodings.EncodingsVersion;
 import dev.nibble.quant.encodings.EncodingsWriter;
 import dev.nibble.quant.export.Boundary;
@@ -88,18 +89,56 @@ public final class Quantize {
                 PreparedModel.read(options.model(), options.shownModel(), options.shapes(), executor, progress);
         List<InputSpec> inputs = PreparedModel.inputs(prepared.model());
         double loaded = seconds(start);
-        Doctor doctor = new Doctor();
-        QuantizedModel quantized;
         ResultDocumentBuilder report = ResultDocument.builder(
                 options.version(),
                 prepared.info(),
                 options.target(),
                 options.precision().toString());
+        prepared.findings().forEach(report::finding);
+        if (options.calibration().isEmpty()) {
+            weightsAlone(out, prepared, loaded, report);
+        } else {
+            calibrated(out, prepared, inputs, loaded, report);
+        }
+        report.peakRssBytes(PeakMemory.rssBytes());
+        ResultDocument document = report.build();
+        write(out.file("report.json"), ReportJson.write(document));
+        write(out.file("report.html"), HtmlReport.of(document));
+        return document;
+    }
+
+    /// Weights are all there is to quantize, so no sample is needed, and no model is run: what is larger than memory goes
+    /// through in pieces.
+    private void weightsAlone(
+            StagedDirectory out, PreparedModel prepared, double loaded, ResultDocumentBuilder report) {
+        QuantizedModel quantized;
+        try (Progress.Stage stage = progress.begin("quantizing weights", -1)) {
+            quantized = QuantizedModel.ofWeights(prepared.model(), rules(), options.precision(), options.parameters());
+            stage.advance();
+        }
+        writeModels(out, quantized).forEach(file -> report.files(List.of(file)));
+        Findings.grouped(quantized.findings()).forEach(report::finding);
+        report.finding(Findings.note(
+                "M106",
+                "nothing was measured, and no bias was corrected: there are no samples",
+                "name samples with --data to measure the file that was written"));
+        report.tensors(new ResultTables(quantized).tensors());
+        report.samples(new Samples(0, 0, false, false, null, null));
+        describe(prepared, quantized, report);
+        report.timings(new Timings(loaded, 0.0, quantized.quantizeSeconds(), 0.0, seconds(start)));
+    }
+
+    private void calibrated(
+            StagedDirectory out,
+            PreparedModel prepared,
+            List<InputSpec> inputs,
+            double loaded,
+            ResultDocumentBuilder report) {
+        Doctor doctor = new Doctor();
         try (DataSet data = DataSet.open(options.data().path(), options.data().options(), inputs)) {
-            prepared.findings().forEach(report::finding);
             data.findings().forEach(finding -> report.finding(Findings.of(finding)));
             requireMeasurable(prepared, inputs);
-            quantized = QuantizedModel.of(
+            QuantizedModel quantized = QuantizedModel.of(
                     prepared.model(),
                     rules(),
                     options.precision(),
@@ -122,15 +161,10 @@ public final class Quantize {
             measure(prepared, quantized, qdq, data, inputs, report);
             double evaluated = seconds(measuring);
             Findings.grouped(quantized.findings()).forEach(report::finding);
-            describe(prepared, quantized, data, report);
+            describe(prepared, quantized, report);
             report.timings(new Timings(
                     loaded, quantized.calibrateSeconds(), quantized.quantizeSeconds(), evaluated, seconds(start)));
         }
-        report.peakRssBytes(PeakMemory.rssBytes());
-        ResultDocument document = report.build();
-        write(out.file("report.json"), ReportJson.write(document));
-        write(out.file("report.html"), HtmlReport.of(document));
-        return document;
     }
 
     /// Refuses samples that could not be measured with before the long work, not after it.
@@ -280,8 +314,7 @@ public final class Quantize {
         }
     }
 
-    private void describe(
-            PreparedModel prepared, QuantizedModel quantized, DataSet data, ResultDocumentBuilder report) {
+    private void describe(PreparedModel prepared, QuantizedModel quantized, ResultDocumentBuilder report) {
         report.passes(prepared.passes());
         report.passes(RecoveryPasses.of(quantized));
         report.skipped(quantized.plan().skipped().stream()
@@ -298,7 +331,9 @@ public final class Quantize {
                                     conversions.getFirst().reason()),
                     null));
         }
-        report.option("data", options.data().shown());
+        report.option(
+                "data",
+                options.calibration().map(QuantizeOptions.Samples::shown).orElse("none"));
         report.option("weights-bitwidth", options.precision().weightBits());
         report.option(
                 "act-bitwidth",
@@ -308,7 +343,9 @@ public final class Quantize {
         report.option("weight-granularity", options.granularity());
         report.option("act-calibration", options.activations().id());
         report.option("param-calibration", options.parameters().id());
-        report.option("algorithms", options.recipe().shown());
+        report.option(
+                "algorithms",
+                options.calibration().isPresent() ? options.recipe().shown() : Recipe.PLAIN.shown());
         report.option("io", options.quantizedIo() ? "quantized" : "float");
         report.option("encodings-version", options.encodingsVersion());
         report.option("threads", options.threads());

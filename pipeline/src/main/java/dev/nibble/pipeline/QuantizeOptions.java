@@ -17,7 +17,7 @@ import java.util.OptionalLong;
 ///
 /// @param model the float model
 /// @param shownModel its path as results name it
-/// @param data samples for calibration
+/// @param calibration samples for calibration; weights alone are quantized without
 /// @param evaluation samples for measuring; empty: at most [#FALLBACK_EVALUATION] calibration samples
 /// @param out folder of the results
 /// @param precision number formats that are wanted
@@ -37,7 +37,7 @@ import java.util.OptionalLong;
 public record QuantizeOptions(
         Path model,
         String shownModel,
-        Samples data,
+        Optional<Samples> calibration,
         Optional<Samples> evaluation,
         Path out,
         Precision precision,
@@ -66,6 +66,13 @@ public record QuantizeOptions(
     /// What the buffers of a run may take where nothing is said.
     static final long DEFAULT_MEMORY = 1L << 30;
 
+    /// The samples for calibration, where there are any.
+    ///
+    /// @throws java.util.NoSuchElementException where there are none
+    Samples data() {
+        return calibration.orElseThrow();
+    }
+
     /// `--max-memory`, or the default.
     long memory() {
         return maxMemory.orElse(DEFAULT_MEMORY);
@@ -73,8 +80,7 @@ public record QuantizeOptions(
 
     /// How many samples run at once where that is said; else 0.
     int batch() {
-        Integer batch = data.options().batch();
-        return batch == null ? 0 : batch;
+        return calibration.map(samples -> samples.options().batch()).orElse(0);
     }
 
     /// `tensor`, `channel` or `block:N`.
@@ -97,6 +103,18 @@ public record QuantizeOptions(
 
     public QuantizeOptions {
         shapes = Map.copyOf(shapes);
+        if (calibration.isEmpty() && precision.activationBits().isPresent()) {
+            throw new NibbleException(
+                    "--data is missing: the ranges of activations are found on samples",
+                    "name samples with --data, or quantize the weights alone: --act-bitwidth float");
+        }
+        if (calibration.isEmpty()
+                && !recipe.equals(Recipe.DEFAULT)
+                && !recipe.steps().isEmpty()) {
+            throw new NibbleException(
+                    "--data is missing: '%s' looks at samples".formatted(recipe.shown()),
+                    "name samples with --data, or leave --algorithms and --recipe away");
+        }
         if (!List.of("0.6.1", "1.0.0", "2.0.0").contains(encodingsVersion)) {
             throw new NibbleException(
                     "encodings version '" + encodingsVersion + "' cannot be written", "choose 0.6.1, 1.0.0 or 2.0.0");

@@ -35,7 +35,6 @@ import dev.nibble.quant.place.WeightQuantizer;
 import dev.nibble.quant.range.RangeSearch;
 import dev.nibble.quant.range.WeightRanges;
 import dev.nibble.quant.weight.CorrectBias;
-import dev.nibble.quant.weight.WeightSteps;
 import dev.nibble.report.PassRecord;
 import dev.nibble.target.PlacementRules;
 import java.util.ArrayList;
@@ -97,6 +96,7 @@ public record QuantizedModel(
             int batch,
             Doctor doctor,
             Progress progress) {
+        recipe.requireScopes(model.graph());
         PrepareChannels.Result channels = PrepareChannels.of(model, recipe, data, executor, threads, progress);
         PlacementPlan plan = plan(channels.model(), rules, precision);
         Executor.Options options = new Executor.Options(threads, Executor.Optimization.DEFAULT);
@@ -112,6 +112,7 @@ public record QuantizedModel(
                 doctor,
                 progress);
         plan = MaskedScores.bound(plan, observed, precision.activationBits().orElse(16));
+        observed = MaskedScores.asBounded(plan, observed);
         long calibrated = System.nanoTime();
         Ranges ranges = Ranges.search(plan, observed, calibrator.searches());
         Map<String, Ranges.Choice> choices = switch (calibrator) {
@@ -126,17 +127,25 @@ public record QuantizedModel(
         CorrectBias.Result corrected = null;
         Map<String, QuantizedTensor> codes = Map.of();
         RecoverWeights.Result recovered = null;
-        WeightSteps steps = recipe.weights().orElse(null);
-        if (steps != null) {
-            recovered = RecoverWeights.of(plan, result.quantization(), steps, data, executor, threads, progress);
+        Recipe.Step correction = recipe.step(Algorithm.CORRECT_BIAS).orElse(null);
+        if (recipe.decidesWeights()) {
+            recovered = RecoverWeights.of(
+                    plan, result.quantization(), recipe, data, executor, threads, maxMemory, progress);
             plan = recovered.plan();
             codes = recovered.codes();
             result = QuantizeModel.apply(plan, encodings, weights, codes);
-        } else if (recipe.has(Algorithm.CORRECT_BIAS)) {
+        } else if (correction != null) {
             corrected = CorrectBias.apply(
                     plan,
                     result.quantization(),
-                    InputMeans.of(plan.model(), CorrectBias.inputs(plan), data, executor, options, progress));
+                    correction.scope(),
+                    InputMeans.of(
+                            plan.model(),
+                            CorrectBias.inputs(plan, correction.scope()),
+                            data,
+                            executor,
+                            options,
+                            progress));
             plan = corrected.plan();
             result = QuantizeModel.apply(plan, encodings, weights, Map.of());
         }
@@ -163,6 +172,36 @@ public record QuantizedModel(
                 (done - calibrated) / 1e9);
     }
 
+    /// The weights alone, each by its own values: no sample is looked at, and no model is run.
+    ///
+    /// @param model prepared: see [PreparedModel]
+    /// @param precision leaves activations in float
+    /// @param parameters how the ranges of weights are chosen
+    public static QuantizedModel ofWeights(
+            Model model, PlacementRules rules, Precision precision, RangeSearch parameters) {
+        long start = System.nanoTime();
+        PlacementPlan plan = plan(model, rules, precision);
+        QuantizeModel.Result result = QuantizeModel.apply(plan, Map.of(), weights(plan, parameters), Map.of());
+        ExportResult export = QdqExport.export(plan, result.quantization(), Boundary.FLOAT);
+        List<Finding> findings = new ArrayList<>(plan.notes());
+        findings.addAll(result.findings());
+        findings.addAll(export.findings());
+        return new QuantizedModel(
+                plan,
+                plan.model(),
+                null,
+                List.of(),
+                null,
+                Map.of(),
+                result.quantization(),
+                FloatTwin.of(plan, result.quantization()),
+                export,
+                findings,
+                parameters.id(),
+                0,
+                (System.nanoTime() - start) / 1e9);
+    }
+
     private static Map<String, TensorEncoding.Affine> weights(PlacementPlan plan, RangeSearch parameters) {
         Map<String, TensorEncoding.Affine> chosen = new LinkedHashMap<>();
         for (WeightQuantizer weight : plan.weights()) {
@@ -176,7 +215,8 @@ public record QuantizedModel(
         return chosen;
     }
 
-    private static PlacementPlan plan(Model model, PlacementRules rules, Precision precision) {
+    /// Where quantizers go, in a model of an operator set that has them.
+    static PlacementPlan plan(Model model, PlacementRules rules, Precision precision) {
         PlacementPlan plan = Placement.plan(model, rules, precision);
         if (plan.model().opset() >= plan.requiredOpset()) {
             return plan;

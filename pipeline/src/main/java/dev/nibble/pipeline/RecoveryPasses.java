@@ -1,7 +1,9 @@
 package dev.nibble.pipeline;
 
+import dev.nibble.pipeline.recover.Algorithm;
 import dev.nibble.pipeline.recover.RecoverWeights;
 import dev.nibble.quant.weight.CorrectBias;
+import dev.nibble.quant.weight.WeightStep;
 import dev.nibble.report.PassRecord;
 import dev.nibble.report.Skipped;
 import java.util.ArrayList;
@@ -17,10 +19,9 @@ final class RecoveryPasses {
         List<PassRecord> passes = new ArrayList<>(quantized.channelPasses());
         RecoverWeights.Result recovered = quantized.recovered();
         if (recovered != null) {
-            passes.add(new PassRecord(
-                    "decide-weights",
-                    recovered.layers().stream().map(RecoveryPasses::layer).toList(),
-                    skipped(recovered.skipped())));
+            List<String> changes = new ArrayList<>(worth(recovered.layers()));
+            recovered.layers().stream().map(RecoveryPasses::layer).forEach(changes::add);
+            passes.add(new PassRecord("decide-weights", changes, skipped(recovered.skipped())));
         }
         CorrectBias.Result biases = quantized.biases();
         if (biases != null) {
@@ -31,6 +32,46 @@ final class RecoveryPasses {
             passes.add(new PassRecord("bias-correction", changes, skipped(biases.skipped())));
         }
         return passes;
+    }
+
+    /// What each step did to the error at the layers' outputs: the mean over layers, in decibels.
+    private static List<String> worth(List<RecoverWeights.LayerOutcome> layers) {
+        List<String> worth = new ArrayList<>();
+        WeightStep before = null;
+        for (WeightStep step : WeightStep.values()) {
+            double gained = 0;
+            int counted = 0;
+            for (RecoverWeights.LayerOutcome layer : layers) {
+                Double error = layer.steps().get(step);
+                Double earlier = before == null
+                        ? Double.valueOf(layer.before())
+                        : layer.steps().get(before);
+                if (error != null && earlier != null && error > 0 && earlier > 0) {
+                    gained += 10 * Math.log10(earlier / error);
+                    counted++;
+                }
+            }
+            if (counted > 0) {
+                worth.add(String.format(
+                        Locale.ROOT,
+                        "%s: %+.2f dB at the layers' outputs, the mean of %d layers",
+                        algorithm(step).id(),
+                        gained / counted,
+                        counted));
+                before = step;
+            }
+        }
+        return worth;
+    }
+
+    private static Algorithm algorithm(WeightStep step) {
+        return switch (step) {
+            case RETARGET -> Algorithm.RETARGET;
+            case SCALES -> Algorithm.SEQUENTIAL_MSE;
+            case FEEDBACK -> Algorithm.GPTQ;
+            case DESCENT -> Algorithm.COORDINATE_DESCENT;
+            case REFIT -> Algorithm.REFIT_SCALES;
+        };
     }
 
     private static String layer(RecoverWeights.LayerOutcome outcome) {

@@ -1,7 +1,10 @@
 package dev.nibble.pipeline;
 
+import dev.nibble.graph.DataType;
 import dev.nibble.graph.Graph;
 import dev.nibble.graph.Node;
+import dev.nibble.graph.Shape;
+import dev.nibble.graph.Sweep;
 import dev.nibble.graph.Tensor;
 import dev.nibble.pipeline.calibrate.Ranges;
 import dev.nibble.pipeline.measure.LayerComparison;
@@ -17,6 +20,8 @@ import dev.nibble.report.LayerError;
 import dev.nibble.report.RangeChoice;
 import dev.nibble.report.TensorHistogram;
 import dev.nibble.report.TensorRow;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -53,8 +58,7 @@ final class ResultTables {
         LinearQuantization linear = new LinearQuantization();
         quantized.quantization().weights().forEach((name, codes) -> {
             Tensor exact = graph.initializer(name).orElseThrow().tensor();
-            double decibels =
-                    SignalToNoise.of(floats(exact), linear.dequantize(codes)).decibels();
+            double decibels = noise(exact, codes, linear).decibels();
             weightDecibels.put(name, decibels);
             rows.add(constant(name, codes, TensorRow.Kind.WEIGHT, decibels));
         });
@@ -65,8 +69,33 @@ final class ResultTables {
         return rows;
     }
 
+    /// What rounding did to a weight, piece by piece: it may be larger than memory.
+    private static SignalToNoise noise(Tensor exact, QuantizedTensor codes, LinearQuantization linear) {
+        Tensor floats = floats(exact);
+        SignalToNoise noise = SignalToNoise.NONE;
+        try (Arena arena = Arena.ofConfined();
+                Sweep sweep = new Sweep(floats.data())) {
+            MemorySegment rounded = arena.allocate(
+                    Math.max(1, Math.min(Sweep.PIECE, floats.data().byteSize())), 64);
+            long size = floats.data().byteSize();
+            for (long from = 0; from < size; from += Sweep.PIECE) {
+                long bytes = Math.min(Sweep.PIECE, size - from);
+                linear.dequantize(codes, from / 4, rounded.asSlice(0, bytes));
+                SignalToNoise here =
+                        SignalToNoise.of(part(floats.data().asSlice(from, bytes)), part(rounded.asSlice(0, bytes)));
+                noise = noise.plus(here);
+                sweep.passed(from);
+            }
+        }
+        return noise;
+    }
+
+    private static Tensor part(MemorySegment floats) {
+        return new Tensor(DataType.FLOAT, Shape.of(floats.byteSize() / 4), floats);
+    }
+
     private static Tensor floats(Tensor tensor) {
-        return tensor.type() == dev.nibble.graph.DataType.FLOAT ? tensor : Tensor.of(tensor.shape(), tensor.toFloats());
+        return tensor.type() == DataType.FLOAT ? tensor : Tensor.of(tensor.shape(), tensor.toFloats());
     }
 
     private TensorRow activation(ActivationQuantizer quantizer, Encoding encoding) {

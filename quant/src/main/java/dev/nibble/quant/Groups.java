@@ -88,6 +88,33 @@ public record Groups(long outer, long length, long inner, long block, boolean bl
         }
     }
 
+    /// Calls `action` for spans of the elements `[from, to)`, in order, covering each once. The elements of a span share
+    /// a group, or have groups of rising numbers: where scales lie along the last axis, a span is a row and not a single
+    /// element.
+    public void forEachSpan(long from, long to, Span action) {
+        boolean rising = inner > 1 ? blocked : block == 1;
+        long width = inner > 1 ? inner : rising ? length : block;
+        long row = inner > 1 ? inner : length;
+        long at = from;
+        while (at < to) {
+            // A span ends with its row, and where all of it has one group, with the block as well.
+            long start = at / row * row + at % row / width * width;
+            long end = Math.min(Math.min(to, start + width), at / row * row + row);
+            action.accept(of(at), rising ? 1 : 0, at, end);
+            at = end;
+        }
+    }
+
+    /// What [#forEachSpan] calls.
+    @FunctionalInterface
+    public interface Span {
+        /// @param group of the first element
+        /// @param step what is added to it from one element to the next: 0 or 1
+        /// @param from first element
+        /// @param to one past the last element
+        void accept(int group, int step, long from, long to);
+    }
+
     /// What [#forEachRun] calls.
     @FunctionalInterface
     public interface Run {

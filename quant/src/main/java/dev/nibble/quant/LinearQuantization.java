@@ -7,6 +7,7 @@ import static dev.nibble.graph.Tensor.SHORT_LE;
 import dev.nibble.graph.DataType;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.Shape;
+import dev.nibble.graph.Sweep;
 import dev.nibble.graph.Tensor;
 import java.lang.foreign.MemorySegment;
 
@@ -16,6 +17,9 @@ import java.lang.foreign.MemorySegment;
 /// depend on the kernels used.
 public final class LinearQuantization {
     private static final int CHUNK = 4096;
+
+    /// Elements after which memory behind is given back: whole bytes in every type.
+    private static final long PIECE = Sweep.PIECE / 4;
     private static final int SHORT_RUN = 16;
 
     private final Kernels kernels;
@@ -41,39 +45,47 @@ public final class LinearQuantization {
         switch (encoding) {
             case TensorEncoding.Float16 _ -> toHalf(name, floats, codes);
             case TensorEncoding.Affine affine -> {
-                int[] buffer = new int[CHUNK];
-                affine.over(shape).forEachRun((group, from, to) -> {
-                    if (to - from < SHORT_RUN) {
-                        quantizeShort(floats.data(), from, to, affine, group, buffer, codes);
-                        return;
+                try (Sweep read = new Sweep(floats.data());
+                        Sweep written = new Sweep(codes)) {
+                    for (long from = 0; from < shape.elements(); from += PIECE) {
+                        long to = Math.min(shape.elements(), from + PIECE);
+                        quantize(floats.data(), from, to, affine, affine.over(shape), codes);
+                        read.passed(to * 4);
+                        written.passed(affine.dataType().bytes(from));
                     }
-                    Encoding one = affine.at(group);
-                    for (long i = from; i < to; i += CHUNK) {
-                        int count = (int) Math.min(CHUNK, to - i);
-                        kernels.quantize(floats.data(), i, count, one, buffer);
-                        Codes.pack(buffer, count, affine.dataType(), codes, i);
-                    }
-                });
+                }
             }
         }
         return new QuantizedTensor(new Tensor(encoding.dataType(), shape, codes.asReadOnly()), encoding);
     }
 
-    private static void quantizeShort(
+    private void quantize(
             MemorySegment floats,
-            long from,
-            long to,
+            long first,
+            long last,
             TensorEncoding.Affine affine,
-            int group,
-            int[] buffer,
+            Groups groups,
             MemorySegment codes) {
-        float scale = affine.scale(group);
-        int zeroPoint = affine.zeroPoint(group);
-        int count = (int) (to - from);
-        for (int i = 0; i < count; i++) {
-            buffer[i] = Encoding.code(floats.get(FLOAT_LE, (from + i) * 4), scale, zeroPoint, affine.grid());
-        }
-        Codes.pack(buffer, count, affine.dataType(), codes, from);
+        int[] buffer = new int[CHUNK];
+        groups.forEachSpan(first, last, (group, step, from, to) -> {
+            boolean alone = step != 0 || to - from < SHORT_RUN;
+            for (long i = from; i < to; i += CHUNK) {
+                int count = (int) Math.min(CHUNK, to - i);
+                if (alone) {
+                    int at = group + step * (int) (i - from);
+                    for (int k = 0; k < count; k++, at += step) {
+                        buffer[k] = Encoding.code(
+                                floats.get(FLOAT_LE, (i + k) * 4),
+                                affine.scale(at),
+                                affine.zeroPoint(at),
+                                affine.grid());
+                    }
+                } else {
+                    kernels.quantize(floats, i, count, affine.at(group), buffer);
+                }
+                Codes.pack(buffer, count, affine.dataType(), codes, i);
+            }
+        });
     }
 
     private static void toHalf(String name, Tensor floats, MemorySegment codes) {
@@ -93,26 +105,51 @@ public final class LinearQuantization {
     public Tensor dequantize(QuantizedTensor quantized) {
         Shape shape = quantized.shape();
         MemorySegment floats = QuantizedTensor.allocate(DataType.FLOAT, shape);
+        try (Sweep written = new Sweep(floats)) {
+            for (long from = 0; from < shape.elements(); from += PIECE) {
+                long to = Math.min(shape.elements(), from + PIECE);
+                dequantize(quantized, from, floats.asSlice(from * 4, (to - from) * 4));
+                written.passed(from * 4);
+            }
+        }
+        return new Tensor(DataType.FLOAT, shape, floats.asReadOnly());
+    }
+
+    /// What the codes of the elements from `first` on stand for.
+    ///
+    /// @param floats where it goes; its size says how many elements are wanted
+    public void dequantize(QuantizedTensor quantized, long first, MemorySegment floats) {
         Tensor codes = quantized.codes();
+        long last = first + floats.byteSize() / 4;
         switch (quantized.encoding()) {
             case TensorEncoding.Float16 _ -> {
-                for (long i = 0; i < codes.elements(); i++) {
-                    floats.set(FLOAT_LE, i * 4, codes.floatAt(i));
+                for (long i = first; i < last; i++) {
+                    floats.set(FLOAT_LE, (i - first) * 4, codes.floatAt(i));
                 }
             }
             case TensorEncoding.Affine affine -> {
                 int[] buffer = new int[CHUNK];
-                affine.over(shape).forEachRun((group, from, to) -> {
-                    Encoding one = affine.at(group);
+                affine.over(quantized.shape()).forEachSpan(first, last, (group, step, from, to) -> {
                     for (long i = from; i < to; i += CHUNK) {
                         int count = (int) Math.min(CHUNK, to - i);
                         Codes.unpack(codes.data(), i, count, affine.dataType(), buffer);
-                        kernels.dequantize(buffer, count, one, floats, i);
+                        if (step == 0) {
+                            kernels.dequantize(buffer, count, affine.at(group), floats, i - first);
+                        } else {
+                            int at = group + (int) (i - from);
+                            for (int k = 0; k < count; k++, at++) {
+                                floats.set(
+                                        FLOAT_LE,
+                                        (i + k - first) * 4,
+                                        (buffer[k] - affine.zeroPoint(at)) * affine.scale(at));
+                            }
+                        }
                     }
                 });
             }
         }
-        return new Tensor(DataType.FLOAT, shape, floats.asReadOnly());
+        DataType type = quantized.encoding().dataType();
+        Sweep.release(codes.data().asSlice(type.bytes(first), type.bytes(last) - type.bytes(first)));
     }
 
     /// What is left of `values` after quantizing and dequantizing, without the codes.
@@ -149,7 +186,15 @@ public final class LinearQuantization {
     /// @throws NibbleException where a value is NaN or infinite
     public Tensor finite(String name, Tensor values) {
         Tensor floats = values.type() == DataType.FLOAT ? values : Tensor.of(values.shape(), values.toFloats());
-        if (!kernels.extremes(floats.data(), 0, floats.elements()).isFinite()) {
+        Extremes extremes = Extremes.NONE;
+        try (Sweep sweep = new Sweep(floats.data())) {
+            for (long from = 0; from < floats.elements(); from += PIECE) {
+                long to = Math.min(floats.elements(), from + PIECE);
+                extremes = extremes.merge(kernels.extremes(floats.data(), from, to));
+                sweep.passed(to * 4);
+            }
+        }
+        if (!extremes.isFinite()) {
             long at = firstNonFinite(floats.data(), 0, floats.elements());
             throw new NibbleException(
                     "tensor '%s' (%s): element %d is %s".formatted(name, values.shape(), at, floats.floatAt(at)),

@@ -3,9 +3,9 @@ package dev.nibble.quant;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
 import dev.nibble.graph.DataType;
+import dev.nibble.graph.ScratchMemory;
 import dev.nibble.graph.Shape;
 import dev.nibble.graph.Tensor;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /// A tensor whose rounding has been decided: its codes, and what they mean. Exporters write the codes verbatim.
@@ -46,8 +46,7 @@ public record QuantizedTensor(Tensor codes, TensorEncoding encoding) {
     }
 
     static MemorySegment allocate(DataType type, Shape shape) {
-        long bytes = type.bytes(shape.elements());
-        return Arena.ofAuto().allocate(Math.max(bytes, 1), 64).asSlice(0, bytes);
+        return ScratchMemory.allocate(type.bytes(shape.elements()));
     }
 
     /// Whether shape, codes and encoding are the same.

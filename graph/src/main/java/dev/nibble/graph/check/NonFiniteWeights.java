@@ -6,6 +6,7 @@ import dev.nibble.graph.Graph;
 import dev.nibble.graph.Initializer;
 import dev.nibble.graph.Model;
 import dev.nibble.graph.Node;
+import dev.nibble.graph.Sweep;
 import dev.nibble.graph.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -102,8 +103,12 @@ public final class NonFiniteWeights {
         if (!isFloat || !stored.hasData() || !fits(stored)) {
             return;
         }
+        if (stored.storage() instanceof Initializer.Storage.Computed) {
+            return;
+        }
         Tensor tensor = stored.tensor();
         long first = first(tensor);
+        Sweep.release(tensor.data());
         if (first < 0) {
             return;
         }
@@ -147,9 +152,11 @@ public final class NonFiniteWeights {
 
     private static long firstInt(MemorySegment data, long elements) {
         int[] chunk = new int[CHUNK];
+        Sweep sweep = new Sweep(data);
         for (long at = 0; at < elements; at += CHUNK) {
             int count = (int) Math.min(CHUNK, elements - at);
             MemorySegment.copy(data, Tensor.INT_LE, at * 4, chunk, 0, count);
+            sweep.passed(at * 4);
             int any = 0;
             for (int i = 0; i < count; i++) {
                 any |= (chunk[i] & 0x7FFF_FFFF) + 0x0080_0000;
@@ -165,9 +172,11 @@ public final class NonFiniteWeights {
 
     private static long firstLong(MemorySegment data, long elements) {
         long[] chunk = new long[CHUNK];
+        Sweep sweep = new Sweep(data);
         for (long at = 0; at < elements; at += CHUNK) {
             int count = (int) Math.min(CHUNK, elements - at);
             MemorySegment.copy(data, Tensor.LONG_LE, at * 8, chunk, 0, count);
+            sweep.passed(at * 8);
             long any = 0;
             for (int i = 0; i < count; i++) {
                 any |= (chunk[i] & Long.MAX_VALUE) + (1L << 52);
@@ -185,9 +194,11 @@ public final class NonFiniteWeights {
     private static long firstShort(MemorySegment data, long elements, int unit) {
         int both = unit << 16 | unit;
         int[] chunk = new int[CHUNK];
+        Sweep sweep = new Sweep(data);
         for (long at = 0; at < elements; at += 2L * CHUNK) {
             int count = (int) Math.min(CHUNK, (elements - at) / 2);
             MemorySegment.copy(data, Tensor.INT_LE, at * 2, chunk, 0, count);
+            sweep.passed(at * 2);
             int any = 0;
             for (int i = 0; i < count; i++) {
                 any |= (chunk[i] & 0x7FFF_7FFF) + both;

@@ -2,8 +2,6 @@ package dev.nibble.graph.io;
 
 import dev.nibble.graph.Graph;
 import dev.nibble.graph.Initializer;
-import dev.nibble.graph.Tensor;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
@@ -21,7 +19,7 @@ final class ExternalPlan {
     private long end;
 
     /// Where a tensor stands in the data file.
-    record Place(Map<String, String> entries, long offset, MemorySegment data) {}
+    record Place(Map<String, String> entries, long offset, Payload data) {}
 
     /// Everything stays in the model file.
     static ExternalPlan none() {
@@ -33,16 +31,16 @@ final class ExternalPlan {
         ExternalPlan plan = new ExternalPlan();
         for (Initializer tensor : graph.initializers()) {
             if (tensor.packedBytes() >= threshold && tensor.hasData()) {
-                Tensor packed = tensor.tensor();
+                Payload packed = Payload.of(tensor);
                 long offset = Math.ceilDiv(plan.end, ALIGNMENT) * ALIGNMENT;
                 Map<String, String> entries = new LinkedHashMap<>();
                 entries.put("location", location);
                 entries.put("offset", Long.toString(offset));
-                entries.put("length", Long.toString(packed.data().byteSize()));
-                Place place = new Place(entries, offset, packed.data());
+                entries.put("length", Long.toString(packed.size()));
+                Place place = new Place(entries, offset, packed);
                 plan.places.put(tensor, place);
                 plan.order.add(place);
-                plan.end = offset + packed.data().byteSize();
+                plan.end = offset + packed.size();
             }
         }
         return plan;

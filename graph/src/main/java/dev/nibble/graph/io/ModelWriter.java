@@ -51,7 +51,7 @@ public final class ModelWriter {
                 data.write(channel -> {
                     for (ExternalPlan.Place place : plan.places()) {
                         channel.position(place.offset());
-                        WireWriter.copy(place.data(), channel);
+                        place.data().writeTo(channel);
                     }
                 });
                 data.moveIntoPlace();

@@ -193,6 +193,7 @@ final class OnnxEncoder {
             case Initializer.Storage.Typed(int field, MemorySegment packed) -> wire.bytes(field, packed);
             case Initializer.Storage.Strings(List<MemorySegment> values) ->
                 values.forEach(value -> wire.bytes(6, value));
+            case Initializer.Storage.Computed computed -> wire.computed(9, computed);
             case Initializer.Storage.External e when e.data() != null -> wire.bytes(9, e.data());
             case Initializer.Storage.External e -> {
                 // The data are not here; the reference is all there is to carry.

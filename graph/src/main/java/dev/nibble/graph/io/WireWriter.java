@@ -1,23 +1,23 @@
 package dev.nibble.graph.io;
 
 import dev.nibble.graph.Carried;
+import dev.nibble.graph.Initializer;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Encodes one protobuf message. Large payloads are kept as segments and copied only when written out.
+/// Encodes one protobuf message. Large payloads are referred to, and copied or computed only when written out.
 final class WireWriter {
     /// Payloads from this size on are referred to, not copied.
     private static final int COPY_BELOW = 4096;
 
-    private final List<MemorySegment> parts = new ArrayList<>();
+    private final List<Payload> parts = new ArrayList<>();
     private ByteArrayOutputStream small = new ByteArrayOutputStream();
     private long size;
 
@@ -61,7 +61,14 @@ final class WireWriter {
         tag(field, WireReader.LENGTH);
         rawVarint(message.size);
         message.flush();
-        message.parts.forEach(this::raw);
+        message.parts.forEach(this::payload);
+    }
+
+    /// Elements that are computed when the message is written out.
+    void computed(int field, Initializer.Storage.Computed elements) {
+        tag(field, WireReader.LENGTH);
+        rawVarint(elements.length());
+        payload(new Payload.Computed(elements));
     }
 
     void carried(Carried carried) {
@@ -71,19 +78,8 @@ final class WireWriter {
     /// Writes the message out.
     void writeTo(WritableByteChannel channel) throws IOException {
         flush();
-        for (MemorySegment part : parts) {
-            copy(part, channel);
-        }
-    }
-
-    /// Writes `data` out, in pieces: a buffer over a segment reaches 2 GiB at most.
-    static void copy(MemorySegment data, WritableByteChannel channel) throws IOException {
-        for (long at = 0; at < data.byteSize(); at += 1 << 26) {
-            ByteBuffer buffer =
-                    data.asSlice(at, Math.min(1 << 26, data.byteSize() - at)).asByteBuffer();
-            while (buffer.hasRemaining()) {
-                channel.write(buffer);
-            }
+        for (Payload part : parts) {
+            part.writeTo(channel);
         }
     }
 
@@ -91,12 +87,24 @@ final class WireWriter {
     byte[] toBytes() {
         flush();
         byte[] all = new byte[Math.toIntExact(size)];
-        int at = 0;
-        for (MemorySegment part : parts) {
-            MemorySegment.copy(part, ValueLayout.JAVA_BYTE, 0, all, at, (int) part.byteSize());
-            at += (int) part.byteSize();
+        MemorySegment into = MemorySegment.ofArray(all);
+        long at = 0;
+        for (Payload part : parts) {
+            part.copyTo(into.asSlice(at, part.size()));
+            at += part.size();
         }
         return all;
+    }
+
+    private void payload(Payload part) {
+        switch (part) {
+            case Payload.Bytes(MemorySegment data) -> raw(data);
+            case Payload.Computed computed -> {
+                flush();
+                parts.add(computed);
+                size += computed.size();
+            }
+        }
     }
 
     private void raw(MemorySegment value) {
@@ -108,14 +116,14 @@ final class WireWriter {
             }
         } else {
             flush();
-            parts.add(value);
+            parts.add(new Payload.Bytes(value));
         }
         size += value.byteSize();
     }
 
     private void flush() {
         if (small.size() > 0) {
-            parts.add(MemorySegment.ofArray(small.toByteArray()));
+            parts.add(new Payload.Bytes(MemorySegment.ofArray(small.toByteArray())));
             small = new ByteArrayOutputStream();
         }
     }

@@ -22,6 +22,7 @@ public final class Passes {
                 new FoldConstants(executor),
                 new RemoveIdentity(),
                 new RemoveDeadNodes(),
+                new SelectBeforeTranspose(),
                 new FuseClip(newestOpset),
                 new FuseHardSwish(newestOpset),
                 new FuseHardSigmoid(newestOpset),

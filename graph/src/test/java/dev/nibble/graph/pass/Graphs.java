@@ -45,6 +45,12 @@ final class Graphs {
         return this;
     }
 
+    /// A Split along `axis` into as many equal parts as there are `outputs`.
+    Graphs split(String input, long axis, String... outputs) {
+        nodes.add(Node.of("split", "Split", List.of(input), List.of(outputs), Attribute.of("axis", axis)));
+        return this;
+    }
+
     Graphs constant(String name, Tensor tensor) {
         initializers.add(Initializer.of(name, tensor));
         return this;

@@ -10,6 +10,7 @@ import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.ValueLayout;
@@ -84,6 +85,10 @@ public final class HtpChild {
         Path rehearsal = Files.createDirectory(folder.resolve("rehearsal"));
         Files.createFile(rehearsal.resolve("file"));
         delete(rehearsal);
+        delete(rehearsal);
+        if (!isWanted(parent, folder)) {
+            throw new IOException("nobody waits for this process");
+        }
         try {
             int done = (int) kill.invokeExact(self, 0);
             if (done != 0) {
@@ -96,16 +101,26 @@ public final class HtpChild {
         }
         Thread.ofPlatform().daemon().name("parent").start(() -> {
             try {
-                while (isChildOf(parent)) {
+                while (isWanted(parent, folder)) {
                     Thread.sleep(WATCH_MILLIS);
                 }
                 delete(folder);
-                int done = (int) kill.invokeExact(self, SIGKILL);
-                Runtime.getRuntime().halt(done);
-            } catch (Throwable e) { // as above
-                Runtime.getRuntime().halt(PARENT_GONE);
+            } catch (InterruptedException | RuntimeException e) {
+                System.err.println(e);
+            } finally {
+                end(kill, self);
             }
         });
+    }
+
+    /// A signal that nothing holds up; a halt where it cannot be sent.
+    private static void end(MethodHandle kill, int self) {
+        try {
+            int done = (int) kill.invokeExact(self, SIGKILL);
+            Runtime.getRuntime().halt(done);
+        } catch (Throwable e) { // what the call may throw is not known to the compiler
+            Runtime.getRuntime().halt(PARENT_GONE);
+        }
     }
 
     /// The system's `kill`: a halt waits for the loader of libraries, and never ends where that hangs.
@@ -116,9 +131,11 @@ public final class HtpChild {
                 FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
     }
 
-    private static boolean isChildOf(long parent) {
+    /// Whether the parent lives, and the folder through which it speaks is there: without either, no result reaches
+    /// anybody.
+    private static boolean isWanted(long parent, Path folder) {
         Optional<ProcessHandle> now = ProcessHandle.current().parent();
-        return now.isPresent() && now.get().pid() == parent;
+        return now.isPresent() && now.get().pid() == parent && Files.exists(folder);
     }
 
     private static void delete(Path folder) {
@@ -126,9 +143,9 @@ public final class HtpChild {
             for (Path path : tree.sorted(Comparator.reverseOrder()).toList()) {
                 Files.deleteIfExists(path);
             }
-        } catch (IOException e) {
+        } catch (IOException | UncheckedIOException e) {
             // The next child that is started sweeps up what is left.
-            System.err.println("not deleted: " + e.getMessage());
+            System.err.println(e);
         }
     }
 

@@ -1,6 +1,5 @@
 package dev.nibble.pipeline.calibrate;
 
-import dev.nibble.graph.DataType;
 import dev.nibble.graph.Graph;
 import dev.nibble.graph.Initializer;
 import dev.nibble.graph.Model;
@@ -10,12 +9,14 @@ import dev.nibble.quant.Encoding;
 import dev.nibble.quant.Symmetry;
 import dev.nibble.quant.observe.Histogram;
 import dev.nibble.quant.observe.Observation;
+import dev.nibble.quant.place.MaskConstant;
 import dev.nibble.quant.place.PlacementPlan;
 import dev.nibble.quant.range.ExpectedError;
 import dev.nibble.quant.range.RangeChoice;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -43,7 +44,8 @@ public final class MaskedScores {
     /// @param output what only Softmax reads
     /// @param scores what was masked
     /// @param mask the constant, or the computed value
-    private record Place(String output, String scores, String mask) {}
+    /// @param constant what gives the mask its depth; empty where that is not known
+    private record Place(String output, String scores, String mask, String constant) {}
 
     private MaskedScores() {}
 
@@ -61,17 +63,40 @@ public final class MaskedScores {
         for (Place place : places(graph)) {
             Observation before = seen(observed.get(origin(graph, place.scores())));
             Observation after = seen(observed.get(place.output()));
-            Float bound = needed.get(place.mask());
+            String constant = place.constant();
+            Float bound = needed.get(constant);
             if (bound != null && before != null && after != null) {
                 double least = after.histogram().above(MASKED_EXPONENT).min();
                 double depth = before.histogram().max() - least + room(bits);
-                needed.put(place.mask(), (float) Math.min(bound, -10 * Math.ceil(depth / 10)));
+                needed.put(constant, (float) Math.min(bound, -10 * Math.ceil(depth / 10)));
             }
         }
         return plan.withModel(plan.model()
                 .withGraph(graph.edit(edit -> needed.forEach((name, bound) -> {
                     edit.put(bounded(graph, name, bound));
                 }))));
+    }
+
+    /// `observed` with masks as they are in `plan`, which go less far down than those that were observed.
+    ///
+    /// @param plan as [#bound] gave it
+    public static Map<String, Observation> asBounded(PlacementPlan plan, Map<String, Observation> observed) {
+        Graph graph = plan.model().graph();
+        Map<String, Float> constants = constants(graph);
+        Map<String, Observation> bounded = new LinkedHashMap<>(observed);
+        for (Place place : places(graph)) {
+            Float bound = constants.get(place.constant());
+            if (bound != null && !place.mask().equals(place.constant())) {
+                Observation seen = new Observation(Histogram.of(bound, 0), Optional.empty());
+                bounded.replaceAll((value, observation) ->
+                        origin(graph, value).equals(place.mask()) && !isEmpty(observation) ? seen : observation);
+            }
+        }
+        return bounded;
+    }
+
+    private static boolean isEmpty(Observation observation) {
+        return observation.nonFinite().isEmpty() && observation.histogram().count() == 0;
     }
 
     /// `observation` where it holds finite values and nothing else.
@@ -91,7 +116,7 @@ public final class MaskedScores {
         for (Place place : places(graph)) {
             Observation output = seen(observed.get(place.output()));
             Observation mask = seen(observed.get(place.mask()));
-            boolean masks = constants.contains(place.mask())
+            boolean masks = constants.contains(place.constant())
                     || mask != null
                             && mask.histogram().min() < MASKED_BELOW
                             && mask.histogram().max() <= 0;
@@ -117,7 +142,10 @@ public final class MaskedScores {
             int first = node.is("Add") ? 0 : 1;
             for (int mask = first; mask < first + 2; mask++) {
                 String other = node.input(2 * first + 1 - mask);
-                places.add(new Place(node.output(0), other, origin(graph, node.input(mask))));
+                String origin = origin(graph, node.input(mask));
+                String constant =
+                        MaskConstant.of(graph, origin).map(Initializer::name).orElse("");
+                places.add(new Place(node.output(0), other, origin, constant));
             }
         }
         return places;
@@ -127,13 +155,13 @@ public final class MaskedScores {
     private static Map<String, Float> constants(Graph graph) {
         Map<String, Float> masks = new LinkedHashMap<>();
         for (Place place : places(graph)) {
-            Initializer constant = graph.initializer(place.mask()).orElse(null);
-            if (constant == null || !constant.hasData() || constant.typeCode() != DataType.FLOAT.code()) {
+            Initializer constant = graph.initializer(place.constant()).orElse(null);
+            if (constant == null) {
                 continue;
             }
             float low = lowest(constant);
             if (low < MASKED_BELOW) {
-                masks.put(place.mask(), low);
+                masks.put(place.constant(), low);
             }
         }
         return masks;

@@ -2,6 +2,7 @@ package dev.nibble.pipeline.recover;
 
 import dev.nibble.graph.Nearest;
 import dev.nibble.graph.NibbleException;
+import dev.nibble.quant.weight.WeightSteps;
 import java.util.Arrays;
 import java.util.List;
 
@@ -11,23 +12,82 @@ public enum Algorithm {
     ZERO_CONSTANT_CHANNELS("zero-constant-channels"),
     /// Ranges of weights balanced across layers.
     EQUALIZE("cle"),
-    /// Scales by the error at the layer's output.
-    SEQUENTIAL_MSE("seqmse"),
     /// Least-squares weights for the quantized inputs.
-    RETARGET("retarget"),
+    RETARGET("retarget", Setting.DAMPING),
+    /// Scales by the error at the layer's output.
+    SEQUENTIAL_MSE("seqmse", Setting.CANDIDATES),
     /// Rounding column by column, each error carried over.
-    GPTQ("gptq"),
+    GPTQ("gptq", Setting.DAMPING),
     /// Single codes changed while that lowers the error.
-    COORDINATE_DESCENT("coordinate-descent"),
+    COORDINATE_DESCENT("coordinate-descent", Setting.SWEEPS),
     /// Scales fitted to the codes.
     REFIT_SCALES("refit-scales"),
     /// The mean error taken out through the bias.
     CORRECT_BIAS("bias-correction");
 
     private final String id;
+    private final List<Setting> settings;
 
-    Algorithm(String id) {
+    Algorithm(String id, Setting... settings) {
         this.id = id;
+        this.settings = List.of(settings);
+    }
+
+    /// A number that a step can be given.
+    public enum Setting {
+        /// What is added to the diagonal of a covariance, as a share of its mean.
+        DAMPING("damping", WeightSteps.DAMPING, 1e-9, 1, false),
+        /// Scales that are compared.
+        CANDIDATES("candidates", WeightSteps.CANDIDATES, 2, 1000, true),
+        /// Passes over the codes at most.
+        SWEEPS("sweeps", WeightSteps.SWEEPS, 1, 1000, true);
+
+        private final String id;
+        private final double standard;
+        private final double least;
+        private final double most;
+        private final boolean whole;
+
+        Setting(String id, double standard, double least, double most, boolean whole) {
+            this.id = id;
+            this.standard = standard;
+            this.least = least;
+            this.most = most;
+            this.whole = whole;
+        }
+
+        public String id() {
+            return id;
+        }
+
+        /// What holds where nothing is said.
+        double standard() {
+            return standard;
+        }
+
+        /// @throws NibbleException where `value` is out of range
+        void require(double value) {
+            if (!(value >= least && value <= most) || whole && value != Math.rint(value)) {
+                throw new NibbleException(
+                        "%s must be %s from %s to %s, but was %s"
+                                .formatted(
+                                        id,
+                                        whole ? "a whole number" : "a number",
+                                        text(least),
+                                        text(most),
+                                        text(value)),
+                        "use %s, or leave it out".formatted(text(standard)));
+            }
+        }
+
+        private static String text(double value) {
+            return value == Math.rint(value) ? String.valueOf((long) value) : String.valueOf(value);
+        }
+    }
+
+    /// What a step of this algorithm can be told.
+    public List<Setting> settings() {
+        return settings;
     }
 
     public String id() {

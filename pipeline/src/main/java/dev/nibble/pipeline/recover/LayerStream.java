@@ -12,7 +12,6 @@ import dev.nibble.graph.ValueType;
 import dev.nibble.quant.weight.Segments;
 import dev.nibble.quant.weight.Segments.Segment;
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -22,91 +21,29 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// A model that is run over all samples one piece at a time: between pieces it keeps what the rest of the model needs,
-/// and no more. Floats are kept in half precision where their size allows it, 8-bit activations as their codes.
+/// and no more: floats in half precision where their size allows it, 8-bit activations as their codes. What does not
+/// fit into memory goes to a temporary file.
 final class LayerStream implements AutoCloseable {
-    /// The largest number that half precision holds.
-    private static final float HALF_MAX = 65504;
-
-    private static final int CHUNK = 8192;
-
     private final Model model;
     private final List<Segment> segments;
+    private final ActivationStore store;
     private final Map<String, Initializer> decided = new LinkedHashMap<>();
-    private final List<Map<String, Kept>> batches = new ArrayList<>();
+    private final List<Map<String, ActivationStore.Kept>> batches = new ArrayList<>();
     private int next;
-
-    /// A tensor in memory of its own.
-    private record Kept(Tensor tensor, boolean half, Arena arena) {
-        static Kept of(Tensor tensor) {
-            Arena arena = Arena.ofConfined();
-            if (tensor.type() == DataType.FLOAT && tensor.elements() > 0) {
-                MemorySegment halves = halves(tensor, arena);
-                if (halves != null) {
-                    return new Kept(new Tensor(DataType.FLOAT16, tensor.shape(), halves), true, arena);
-                }
-            }
-            long bytes = tensor.data().byteSize();
-            MemorySegment data = arena.allocate(Math.max(1, bytes), 64);
-            MemorySegment.copy(tensor.data(), 0, data, 0, bytes);
-            return new Kept(new Tensor(tensor.type(), tensor.shape(), data.asSlice(0, bytes)), false, arena);
-        }
-
-        /// Half precision of `tensor`; null where a number is too large for it. Loops run over arrays, which the JIT
-        /// vectorizes.
-        private static @Nullable MemorySegment halves(Tensor tensor, Arena arena) {
-            long elements = tensor.elements();
-            MemorySegment data = arena.allocate(2 * elements, 64);
-            float[] floats = new float[CHUNK];
-            short[] halves = new short[CHUNK];
-            for (long from = 0; from < elements; from += CHUNK) {
-                int count = (int) Math.min(CHUNK, elements - from);
-                MemorySegment.copy(tensor.data(), Tensor.FLOAT_LE, 4 * from, floats, 0, count);
-                float largest = 0;
-                for (int i = 0; i < count; i++) {
-                    largest = Math.max(largest, Math.abs(floats[i]));
-                }
-                if (!(largest < HALF_MAX)) {
-                    return null;
-                }
-                for (int i = 0; i < count; i++) {
-                    halves[i] = Float.floatToFloat16(floats[i]);
-                }
-                MemorySegment.copy(halves, 0, data, Tensor.SHORT_LE, 2 * from, count);
-            }
-            return data;
-        }
-
-        Tensor read(Arena into) {
-            if (!half) {
-                return tensor;
-            }
-            long elements = tensor.elements();
-            MemorySegment data = into.allocate(4 * elements, 64);
-            float[] floats = new float[CHUNK];
-            short[] halves = new short[CHUNK];
-            for (long from = 0; from < elements; from += CHUNK) {
-                int count = (int) Math.min(CHUNK, elements - from);
-                MemorySegment.copy(tensor.data(), Tensor.SHORT_LE, 2 * from, halves, 0, count);
-                for (int i = 0; i < count; i++) {
-                    floats[i] = Float.float16ToFloat(halves[i]);
-                }
-                MemorySegment.copy(floats, 0, data, Tensor.FLOAT_LE, 4 * from, count);
-            }
-            return new Tensor(DataType.FLOAT, tensor.shape(), data);
-        }
-    }
 
     /// @param targets the values to stop at, in order
     /// @param codes values of the model that hold 8-bit codes
-    LayerStream(Model model, List<String> targets, Map<String, DataType> codes) {
+    /// @param maxMemory bytes that what is kept between pieces may take in memory
+    LayerStream(Model model, List<String> targets, Map<String, DataType> codes, long maxMemory) {
         this.model = model;
+        this.store = new ActivationStore(maxMemory);
         this.segments = Segments.of(model.graph(), targets, codes);
     }
 
     /// Adds a batch of inputs; all batches are added before the first piece runs.
     void add(Map<String, Tensor> inputs) {
-        Map<String, Kept> kept = new HashMap<>();
-        inputs.forEach((name, tensor) -> kept.put(name, Kept.of(tensor)));
+        Map<String, ActivationStore.Kept> kept = new HashMap<>();
+        inputs.forEach((name, tensor) -> kept.put(name, store.keep(tensor)));
         batches.add(kept);
     }
 
@@ -148,21 +85,20 @@ final class LayerStream implements AutoCloseable {
             Graph graph = model.graph();
             Map<String, Initializer> constants = new LinkedHashMap<>();
             List<ValueInfo> inputs = new ArrayList<>();
-            Map<String, Kept> any = batches.getFirst();
+            Map<String, ActivationStore.Kept> any = batches.getFirst();
             for (var node : segment.nodes()) {
                 List<String> reads = new ArrayList<>(node.inputs());
                 node.subgraphs().forEach(g -> reads.addAll(g.captured()));
                 for (String value : reads) {
                     Initializer constant =
                             decided.getOrDefault(value, graph.initializer(value).orElse(null));
-                    Kept kept = any.get(value);
+                    ActivationStore.Kept kept = any.get(value);
                     if (constant != null) {
                         constants.put(value, constant);
                     } else if (kept != null && !fed.contains(value) && !made.contains(value)) {
                         fed.add(value);
-                        DataType type =
-                                kept.half() ? DataType.FLOAT : kept.tensor().type();
-                        inputs.add(new ValueInfo(value, new ValueType.TensorType(type.code(), null, null)));
+                        inputs.add(new ValueInfo(
+                                value, new ValueType.TensorType(kept.type().code(), null, null)));
                     }
                 }
             }
@@ -172,8 +108,8 @@ final class LayerStream implements AutoCloseable {
 
         /// Runs batch `index` and hands its target to `consumer`; the tensor is valid during the call.
         void run(int index, java.util.function.Consumer<Tensor> consumer) {
-            Map<String, Kept> before = batches.get(index);
-            Map<String, Kept> after = new HashMap<>();
+            Map<String, ActivationStore.Kept> before = batches.get(index);
+            Map<String, ActivationStore.Kept> after = new HashMap<>();
             try (Arena arena = Arena.ofConfined()) {
                 Map<String, Tensor> results = Map.of();
                 if (session != null) {
@@ -188,19 +124,19 @@ final class LayerStream implements AutoCloseable {
                         target != null ? target : kept(before, segment.target()).read(arena));
                 for (String value : segment.kept()) {
                     Tensor made = results.get(value);
-                    after.put(value, made != null ? Kept.of(made) : kept(before, value));
+                    after.put(value, made != null ? store.keep(made) : kept(before, value));
                 }
             }
             before.forEach((value, kept) -> {
                 if (after.get(value) != kept) {
-                    kept.arena().close();
+                    kept.free();
                 }
             });
             batches.set(index, after);
         }
 
-        private static Kept kept(Map<String, Kept> batch, String value) {
-            Kept kept = batch.get(value);
+        private static ActivationStore.Kept kept(Map<String, ActivationStore.Kept> batch, String value) {
+            ActivationStore.Kept kept = batch.get(value);
             if (kept == null) {
                 throw new IllegalStateException("value '" + value + "' was not kept");
             }
@@ -222,7 +158,8 @@ final class LayerStream implements AutoCloseable {
 
     @Override
     public void close() {
-        batches.forEach(batch -> batch.values().forEach(kept -> kept.arena().close()));
+        batches.forEach(batch -> batch.values().forEach(ActivationStore.Kept::free));
         batches.clear();
+        store.close();
     }
 }

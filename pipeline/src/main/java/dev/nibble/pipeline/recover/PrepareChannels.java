@@ -36,18 +36,20 @@ public final class PrepareChannels {
             Model model, Recipe recipe, DataSet data, Executor executor, int threads, Progress progress) {
         List<PassRecord> passes = new ArrayList<>();
         Model changed = model;
-        if (recipe.has(Algorithm.ZERO_CONSTANT_CHANNELS)) {
+        Recipe.Step zero = recipe.step(Algorithm.ZERO_CONSTANT_CHANNELS).orElse(null);
+        if (zero != null) {
             Map<String, ChannelActivity> found = new LinkedHashMap<>();
             Map<String, ChannelActivity> heldOut = new LinkedHashMap<>();
             observe(changed, data, executor, threads, progress, found, heldOut);
-            ZeroConstantChannels.Result result = ZeroConstantChannels.apply(changed, found, heldOut);
+            ZeroConstantChannels.Result result = ZeroConstantChannels.apply(changed, zero.scope(), found, heldOut);
             changed = result.model();
             passes.add(record(Algorithm.ZERO_CONSTANT_CHANNELS, result.changes(), result.skipped()));
         }
-        if (recipe.has(Algorithm.EQUALIZE)) {
+        Recipe.Step equalize = recipe.step(Algorithm.EQUALIZE).orElse(null);
+        if (equalize != null) {
             Map<String, ChannelActivity> activity = new LinkedHashMap<>();
             observe(changed, data, executor, threads, progress, activity, activity);
-            EqualizeCrossLayer.Result result = EqualizeCrossLayer.apply(changed, activity);
+            EqualizeCrossLayer.Result result = EqualizeCrossLayer.apply(changed, equalize.scope(), activity);
             changed = result.model();
             passes.add(record(Algorithm.EQUALIZE, result.changes(), result.skipped()));
         }

@@ -1,57 +1,122 @@
 package dev.nibble.pipeline.recover;
 
+import dev.nibble.graph.Graph;
 import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.Node;
+import dev.nibble.pipeline.recover.Algorithm.Setting;
+import dev.nibble.quant.weight.Scope;
 import dev.nibble.quant.weight.WeightSteps;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumSet;
-import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 
 /// What is done to get accuracy back after ranges are known: an ordered list of steps.
 ///
 /// @param name of a named recipe or a file; empty for a list given on the command line
-/// @param steps each once, in the order of [Algorithm]
-/// @param damping share of the mean diagonal that is added to covariances
-public record Recipe(String name, List<Algorithm> steps, double damping) {
+/// @param steps each algorithm once, in the order of [Algorithm]
+public record Recipe(String name, List<Step> steps) {
     /// Ranges and rounding to nearest, nothing else.
-    public static final Recipe PLAIN = new Recipe("plain", List.of(), WeightSteps.DAMPING);
+    public static final Recipe PLAIN = of("plain");
 
     /// What `quantize` does where nothing is said.
-    public static final Recipe DEFAULT = new Recipe("", List.of(Algorithm.CORRECT_BIAS), WeightSteps.DAMPING);
+    public static final Recipe DEFAULT = of("", Algorithm.CORRECT_BIAS);
 
     /// Second-order rounding with everything that goes with it.
-    public static final Recipe W4 = new Recipe(
+    public static final Recipe W4 = of(
             "w4",
-            List.of(
-                    Algorithm.SEQUENTIAL_MSE,
-                    Algorithm.RETARGET,
-                    Algorithm.GPTQ,
-                    Algorithm.COORDINATE_DESCENT,
-                    Algorithm.REFIT_SCALES,
-                    Algorithm.CORRECT_BIAS),
-            WeightSteps.DAMPING);
+            Algorithm.RETARGET,
+            Algorithm.SEQUENTIAL_MSE,
+            Algorithm.GPTQ,
+            Algorithm.COORDINATE_DESCENT,
+            Algorithm.REFIT_SCALES,
+            Algorithm.CORRECT_BIAS);
 
     /// As [#W4], with the channels' ranges balanced first: for weights with one scale a tensor.
-    public static final Recipe ENHANCED = new Recipe("enhanced", List.of(Algorithm.values()), WeightSteps.DAMPING);
+    public static final Recipe ENHANCED = of(
+            "enhanced",
+            Algorithm.ZERO_CONSTANT_CHANNELS,
+            Algorithm.EQUALIZE,
+            Algorithm.RETARGET,
+            Algorithm.SEQUENTIAL_MSE,
+            Algorithm.GPTQ,
+            Algorithm.COORDINATE_DESCENT,
+            Algorithm.REFIT_SCALES,
+            Algorithm.CORRECT_BIAS);
 
+    /// An algorithm on the operators in a scope, with numbers of its own.
+    ///
+    /// @param settings what was said; the rest has its standard value
+    public record Step(Algorithm algorithm, Scope scope, Map<Setting, Double> settings) {
+        /// @throws NibbleException where a setting is not the algorithm's, or out of range
+        public Step {
+            settings = Map.copyOf(settings);
+            settings.forEach((setting, value) -> {
+                if (!algorithm.settings().contains(setting)) {
+                    throw new NibbleException(
+                            "'%s' has no %s".formatted(algorithm.id(), setting.id()),
+                            algorithm.settings().isEmpty()
+                                    ? "it takes no numbers"
+                                    : "it takes "
+                                            + String.join(
+                                                    ", ",
+                                                    algorithm.settings().stream()
+                                                            .map(Setting::id)
+                                                            .toList()));
+                }
+                setting.require(value);
+            });
+        }
+
+        /// On every operator, with standard numbers.
+        public Step(Algorithm algorithm) {
+            this(algorithm, Scope.ALL, Map.of());
+        }
+
+        double value(Setting setting) {
+            return settings.getOrDefault(setting, setting.standard());
+        }
+
+        /// `gptq(damping=0.05) on Conv`.
+        @Override
+        public String toString() {
+            TreeMap<String, Double> sorted = new TreeMap<>();
+            settings.forEach((setting, value) -> sorted.put(setting.id(), value));
+            return algorithm.id()
+                    + (sorted.isEmpty()
+                            ? ""
+                            : sorted.toString().replace('{', '(').replace('}', ')'))
+                    + (scope.equals(Scope.ALL) ? "" : " on " + scope);
+        }
+    }
+
+    /// @throws NibbleException where an algorithm stands twice or out of order
     public Recipe {
         steps = List.copyOf(steps);
-        if (new HashSet<>(steps).size() < steps.size()) {
-            throw new NibbleException("a step stands twice: " + shown(steps), "each step runs once; name it once");
-        }
-        for (int i = 1; i < steps.size(); i++) {
-            if (steps.get(i).compareTo(steps.get(i - 1)) < 0) {
+        EnumSet<Algorithm> seen = EnumSet.noneOf(Algorithm.class);
+        for (int i = 0; i < steps.size(); i++) {
+            Algorithm algorithm = steps.get(i).algorithm();
+            if (!seen.add(algorithm)) {
+                throw new NibbleException(
+                        "step '%s' stands twice".formatted(algorithm.id()),
+                        "each step runs once; name it once, with all of its scope");
+            }
+            if (i > 0 && algorithm.compareTo(steps.get(i - 1).algorithm()) < 0) {
                 throw new NibbleException(
                         "'%s' comes after '%s', but has to run before it"
-                                .formatted(steps.get(i).id(), steps.get(i - 1).id()),
+                                .formatted(
+                                        algorithm.id(),
+                                        steps.get(i - 1).algorithm().id()),
                         "the order is " + String.join(", ", Algorithm.names()));
             }
         }
-        if (!(damping > 0 && damping <= 1)) {
-            throw new NibbleException(
-                    "damping must be above 0 and at most 1, but was " + damping, "use 0.01, or leave it out");
-        }
+    }
+
+    /// Of `algorithms`, on every operator.
+    static Recipe of(String name, Algorithm... algorithms) {
+        return new Recipe(name, Arrays.stream(algorithms).map(Step::new).toList());
     }
 
     /// The recipe of algorithms that were named in any order; `none` alone is none.
@@ -67,34 +132,73 @@ public record Recipe(String name, List<Algorithm> steps, double damping) {
         }
         EnumSet<Algorithm> named = EnumSet.noneOf(Algorithm.class);
         names.forEach(name -> named.add(Algorithm.named(name)));
-        return new Recipe("", new ArrayList<>(named), WeightSteps.DAMPING);
+        return of("", named.toArray(Algorithm[]::new));
     }
 
     public boolean has(Algorithm algorithm) {
-        return steps.contains(algorithm);
+        return step(algorithm).isPresent();
     }
 
-    /// The steps that decide weights; empty where none does.
-    public Optional<WeightSteps> weights() {
-        if (steps.stream().noneMatch(Algorithm::decidesWeights)) {
+    /// The step of `algorithm`, if it is taken.
+    public Optional<Step> step(Algorithm algorithm) {
+        return steps.stream().filter(step -> step.algorithm() == algorithm).findFirst();
+    }
+
+    /// Refuses scopes that hold none of the graph's operators.
+    ///
+    /// @throws NibbleException naming the scope and the nearest names
+    public void requireScopes(Graph graph) {
+        for (Step step : steps) {
+            String where = "step '%s'".formatted(step.algorithm().id());
+            step.scope().requireMatches(graph, name.isEmpty() ? where : where + " of recipe '" + name + "'");
+        }
+    }
+
+    /// Whether any step decides the codes of weights.
+    public boolean decidesWeights() {
+        return steps.stream().anyMatch(step -> step.algorithm().decidesWeights());
+    }
+
+    /// The steps that decide the weight of `node`; empty where none of the steps is for it.
+    public Optional<WeightSteps> weights(Node node) {
+        EnumSet<Algorithm> taken = EnumSet.noneOf(Algorithm.class);
+        steps.stream()
+                .filter(step -> step.algorithm().decidesWeights() || step.algorithm() == Algorithm.CORRECT_BIAS)
+                .filter(step -> step.scope().includes(node))
+                .forEach(step -> taken.add(step.algorithm()));
+        if (taken.isEmpty()) {
             return Optional.empty();
         }
+        // Both use one factor of the covariance, whose damping GPTQ's step may set.
+        Setting damping = Setting.DAMPING;
+        double damped = taken.contains(Algorithm.GPTQ) && setting(Algorithm.GPTQ, damping) != damping.standard()
+                ? setting(Algorithm.GPTQ, damping)
+                : setting(Algorithm.RETARGET, damping);
         return Optional.of(new WeightSteps(
-                has(Algorithm.SEQUENTIAL_MSE),
-                has(Algorithm.RETARGET),
-                has(Algorithm.GPTQ),
-                has(Algorithm.COORDINATE_DESCENT),
-                has(Algorithm.REFIT_SCALES),
-                has(Algorithm.CORRECT_BIAS),
-                damping));
+                taken.contains(Algorithm.SEQUENTIAL_MSE),
+                taken.contains(Algorithm.RETARGET),
+                taken.contains(Algorithm.GPTQ),
+                taken.contains(Algorithm.COORDINATE_DESCENT),
+                taken.contains(Algorithm.REFIT_SCALES),
+                taken.contains(Algorithm.CORRECT_BIAS),
+                damped,
+                (int) setting(Algorithm.SEQUENTIAL_MSE, Setting.CANDIDATES),
+                (int) setting(Algorithm.COORDINATE_DESCENT, Setting.SWEEPS)));
     }
 
-    /// `seqmse, gptq`; `none` where there is no step.
+    private double setting(Algorithm algorithm, Setting setting) {
+        return step(algorithm).map(step -> step.value(setting)).orElse(setting.standard());
+    }
+
+    /// The first `count` steps.
+    public Recipe first(int count) {
+        return count == steps.size() ? this : new Recipe("", steps.subList(0, count));
+    }
+
+    /// `seqmse,gptq on Conv`; `none` where there is no step.
     public String shown() {
-        return steps.isEmpty() ? "none" : shown(steps);
-    }
-
-    private static String shown(List<Algorithm> steps) {
-        return String.join(",", steps.stream().map(Algorithm::id).toList());
+        return steps.isEmpty()
+                ? "none"
+                : String.join(",", steps.stream().map(Step::toString).toList());
     }
 }

@@ -21,6 +21,7 @@ import dev.nibble.quant.weight.LayerStatistics;
 import dev.nibble.quant.weight.LinearLayer;
 import dev.nibble.quant.weight.MatrixProducts;
 import dev.nibble.quant.weight.SimulateActivations;
+import dev.nibble.quant.weight.WeightStep;
 import dev.nibble.quant.weight.WeightSteps;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -47,6 +48,10 @@ public final class RecoverWeights {
     /// Room for a bias that grows while it is corrected.
     private static final double BIAS_MARGIN = 1.5;
 
+    /// The part of the memory allowed that each of the two streams may keep activations in: calibration is over by
+    /// now, and statistics, sessions and the models want the rest.
+    private static final int STREAM_SHARE = 8;
+
     private RecoverWeights() {}
 
     /// What was decided.
@@ -63,21 +68,29 @@ public final class RecoverWeights {
 
     /// @param before error at the output relative to its variance, rounding to nearest
     /// @param after the same with what was decided
-    public record LayerOutcome(String node, String weight, double before, double after) {}
+    /// @param steps the same after each step that was taken
+    public record LayerOutcome(String node, String weight, double before, double after, Map<WeightStep, Double> steps) {
+        public LayerOutcome {
+            steps = Map.copyOf(steps);
+        }
+    }
 
     /// Decides the weights of `plan`.
     ///
     /// @param start every activation's encoding, and every weight rounded to nearest
+    /// @param maxMemory bytes; an eighth of it holds what each of the two copies keeps between layers, the rest of that
+    ///     goes to a temporary file
     public static Result of(
             PlacementPlan plan,
             Quantization start,
-            WeightSteps steps,
+            Recipe recipe,
             DataSet data,
             Executor executor,
             int threads,
+            long maxMemory,
             Progress progress) {
         Map<String, String> skipped = new LinkedHashMap<>();
-        List<LinearLayer> layers = layers(plan, start, skipped);
+        List<LinearLayer> layers = layers(plan, start, recipe, skipped);
         if (layers.isEmpty()) {
             return new Result(plan, Map.of(), List.of(), skipped);
         }
@@ -92,14 +105,19 @@ public final class RecoverWeights {
         try (Progress.Stage stage = progress.begin("deciding weights", layers.size());
                 MatrixProducts products = new MatrixProducts(executor, threads);
                 LayerStream exact = new LayerStream(
-                        plan.model(), layers.stream().map(LinearLayer::input).toList(), Map.of());
+                        plan.model(),
+                        layers.stream().map(LinearLayer::input).toList(),
+                        Map.of(),
+                        maxMemory / STREAM_SHARE);
                 LayerStream quantized = new LayerStream(
                         simulated.model(),
                         layers.stream().map(simulated::inputOf).toList(),
-                        simulated.byteCodes())) {
+                        simulated.byteCodes(),
+                        maxMemory / STREAM_SHARE)) {
             start.weights().forEach((name, rounded) -> quantized.put(Initializer.of(name, linear.dequantize(rounded))));
             load(data, exact, quantized, sizes, rows);
             for (LinearLayer layer : layers) {
+                WeightSteps steps = recipe.weights(layer.node()).orElseThrow();
                 DecideWeights.Decision decision =
                         decide(plan, start, layer, steps, exact, quantized, sizes, rows, executor, options, products);
                 codes.put(layer.weight(), decision.codes());
@@ -117,8 +135,8 @@ public final class RecoverWeights {
                     biases.put(layer.bias(), bias);
                     quantized.put(bias);
                 }
-                outcomes.add(
-                        new LayerOutcome(layer.node().label(), layer.weight(), decision.before(), decision.after()));
+                outcomes.add(new LayerOutcome(
+                        layer.node().label(), layer.weight(), decision.before(), decision.after(), decision.steps()));
                 stage.advance();
             }
         }
@@ -126,7 +144,8 @@ public final class RecoverWeights {
         return new Result(plan.withModel(plan.model().withGraph(edited)), codes, outcomes, skipped);
     }
 
-    private static List<LinearLayer> layers(PlacementPlan plan, Quantization start, Map<String, String> skipped) {
+    private static List<LinearLayer> layers(
+            PlacementPlan plan, Quantization start, Recipe recipe, Map<String, String> skipped) {
         Graph graph = plan.model().graph();
         List<LinearLayer> layers = new ArrayList<>();
         for (WeightQuantizer weight : plan.weights()) {
@@ -142,6 +161,8 @@ public final class RecoverWeights {
                     QuantizedTensor rounded = start.weights().get(weight.name());
                     if (rounded == null || !(rounded.encoding() instanceof TensorEncoding.Affine affine)) {
                         skipped.put(label, "its weight is not quantized");
+                    } else if (recipe.weights(layer.node()).isEmpty()) {
+                        skipped.put(label, "it is in no step's scope");
                     } else {
                         DecideWeights.obstacle(layer, affine)
                                 .ifPresentOrElse(why -> skipped.put(label, why), () -> layers.add(layer));

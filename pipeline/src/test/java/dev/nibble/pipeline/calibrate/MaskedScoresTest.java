@@ -3,6 +3,7 @@ package dev.nibble.pipeline.calibrate;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.nibble.graph.Attribute;
 import dev.nibble.graph.DataType;
 import dev.nibble.graph.Graph;
 import dev.nibble.graph.Initializer;
@@ -119,5 +120,59 @@ class MaskedScoresTest {
         assertTrue(mask(bound.model(), 2) <= -110 - ROOM, "mask " + mask(bound.model(), 2));
         PlacementPlan shallow = MaskedScores.bound(PLAN, observed(8, -12, 5, 4), 8);
         assertEquals(-100, mask(shallow.model(), 2));
+    }
+
+    /// `(1 − attention_mask) · −3.4e38`, as BERT computes it.
+    @Test
+    void aComputedMaskIsBoundedToo() {
+        Shape shape = Shape.of(1, 4);
+        Model model = Model.of(
+                8,
+                17,
+                Graph.of(
+                        "bert",
+                        List.of(
+                                Node.of("h", "Neg", List.of("x"), List.of("scores")),
+                                Node.of("c", "Cast", List.of("given"), List.of("kept"), Attribute.of("to", 1)),
+                                Node.of("s", "Sub", List.of("one", "kept"), List.of("left")),
+                                Node.of("m", "Mul", List.of("left", "least"), List.of("depth")),
+                                Node.of("a", "Add", List.of("scores", "depth"), List.of("masked")),
+                                Node.of("p", "Softmax", List.of("masked"), List.of("y"))),
+                        List.of(
+                                Initializer.of("one", Tensor.of(Shape.SCALAR, 1f)),
+                                Initializer.of("least", Tensor.of(Shape.SCALAR, -3.4e38f))),
+                        List.of(ValueInfo.of("x", DataType.FLOAT, shape), ValueInfo.of("given", DataType.INT64, shape)),
+                        List.of(ValueInfo.of("y", DataType.FLOAT, shape))));
+        PlacementPlan plan =
+                Placement.plan(model, QuantSimConfig.htp(HtpArch.V75), Precision.of(8, WeightGranularity.CHANNEL, 8));
+        assertEquals(-100, least(plan.model()));
+        assertEquals(-1e6f, least(MaskedScores.separable(plan.model())));
+        Map<String, Observation> observed = new HashMap<>(Map.of(
+                "scores", seen(-60, 8, 50),
+                "depth", seen(-1e6f, 0),
+                "masked", seen(-60, 8, 50 - 1e6f)));
+        PlacementPlan bound = MaskedScores.bound(plan, observed, 8);
+        assertTrue(least(bound.model()) <= -110 - ROOM, "mask " + least(bound.model()));
+        Encoding encoding = Objects.requireNonNull(
+                        Ranges.search(bound, MaskedScores.asBounded(bound, observed), List.of(new RangeSearch.MinMax()))
+                                .candidates()
+                                .get("depth"))
+                .choices()
+                .values()
+                .iterator()
+                .next()
+                .encoding();
+        assertEquals(least(bound.model()), encoding.min(), encoding.scale());
+        assertEquals(0, encoding.max());
+    }
+
+    private static Observation seen(float... values) {
+        Observer observer = new Observer();
+        observer.observe(Tensor.of(Shape.of(1, values.length), values), 0, 1);
+        return observer.observation();
+    }
+
+    private static float least(Model model) {
+        return model.graph().initializer("least").orElseThrow().tensor().floatAt(0);
     }
 }

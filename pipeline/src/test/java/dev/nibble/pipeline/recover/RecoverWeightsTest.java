@@ -20,6 +20,7 @@ import dev.nibble.quant.measure.SignalToNoise;
 import dev.nibble.quant.place.Precision;
 import dev.nibble.quant.place.WeightGranularity;
 import dev.nibble.quant.range.RangeSearch;
+import dev.nibble.quant.weight.Scope;
 import dev.nibble.run.OrtExecutor;
 import dev.nibble.target.Targets;
 import java.io.IOException;
@@ -123,17 +124,15 @@ class RecoverWeightsTest {
 
     @Test
     void refusesStepsOutOfOrderTwiceOrUnknown() {
-        assertTrue(assertThrows(
-                        NibbleException.class,
-                        () -> new Recipe("r", List.of(Algorithm.CORRECT_BIAS, Algorithm.GPTQ), 0.01))
+        assertTrue(assertThrows(NibbleException.class, () -> Recipe.of("r", Algorithm.CORRECT_BIAS, Algorithm.GPTQ))
                 .getMessage()
                 .contains("'gptq' comes after 'bias-correction'"));
-        assertThrows(NibbleException.class, () -> new Recipe("r", List.of(Algorithm.GPTQ, Algorithm.GPTQ), 0.01));
+        assertThrows(NibbleException.class, () -> Recipe.of("r", Algorithm.GPTQ, Algorithm.GPTQ));
         assertThrows(NibbleException.class, () -> Recipe.ofAlgorithms(List.of("none", "gptq")));
         NibbleException unknown = assertThrows(NibbleException.class, () -> Recipe.ofAlgorithms(List.of("seqmce")));
         assertTrue(unknown.hint().contains("seqmse"), unknown.hint());
         assertEquals(
-                List.of(Algorithm.GPTQ, Algorithm.CORRECT_BIAS),
+                List.of(new Recipe.Step(Algorithm.GPTQ), new Recipe.Step(Algorithm.CORRECT_BIAS)),
                 Recipe.ofAlgorithms(List.of("bias-correction", "gptq")).steps());
     }
 
@@ -141,18 +140,73 @@ class RecoverWeightsTest {
     void readsRecipesAndRefusesWhatTheyMayNotHold(@TempDir Path folder) throws IOException {
         Path file = folder.resolve("mine.toml");
         Files.writeString(file, "steps = [\"cle\", \"gptq\"]\ndamping = 0.1\n");
-        assertEquals(new Recipe("mine.toml", List.of(Algorithm.EQUALIZE, Algorithm.GPTQ), 0.1), RecipeFile.read(file));
+        Map<Algorithm.Setting, Double> damped = Map.of(Algorithm.Setting.DAMPING, 0.1);
+        assertEquals(
+                new Recipe(
+                        "mine.toml",
+                        List.of(
+                                new Recipe.Step(Algorithm.EQUALIZE),
+                                new Recipe.Step(Algorithm.GPTQ, Scope.ALL, damped))),
+                RecipeFile.read(file));
+        Files.writeString(file, """
+                [[step]]
+                algorithm = "gptq"
+                scope = ["Conv", "head*"]
+                damping = 0.1
+                [[step]]
+                algorithm = "bias-correction"
+                """);
+        assertEquals(
+                new Recipe(
+                        "mine.toml",
+                        List.of(
+                                new Recipe.Step(Algorithm.GPTQ, new Scope(List.of("Conv", "head*")), damped),
+                                new Recipe.Step(Algorithm.CORRECT_BIAS))),
+                RecipeFile.read(file));
         for (String wrong : List.of(
                 "step = []",
                 "steps = 3",
                 "steps = [\"gtpq\"]",
                 "steps = [\"gptq\", \"cle\"]",
                 "steps = [\"cle\"]\ndamping = 0",
+                "steps = [\"gptq\"]\ndamping = 2",
+                "steps = [\"cle\"]\ndamping = 0.1",
+                "[[step]]\nalgorithm = \"cle\"\ndamping = 0.1",
+                "[[step]]\nalgorithm = \"seqmse\"\ncandidates = 1",
+                "[[step]]\nalgorithm = \"gptq\"\nscope = []",
+                "[[step]]\nalgorithm = \"gptq\"\nscopes = [\"Conv\"]",
+                "[[step]]\nscope = [\"Conv\"]",
                 "=")) {
             Files.writeString(file, wrong);
             assertThrows(NibbleException.class, () -> RecipeFile.read(file), wrong);
         }
         assertThrows(NibbleException.class, () -> RecipeFile.read(folder.resolve("none.toml")));
+    }
+
+    /// A layer out of every scope keeps rounding to nearest and says so; a scope that holds nothing stops everything.
+    @Test
+    @Tag("slow")
+    void stepsKeepToTheirScope() {
+        PreparedModel prepared = PreparedModel.read(
+                shared("assets/models/mlperftiny_kws_dscnn.onnx"), "kws", Map.of(), executor, Progress.none());
+        DataOptions options = DataOptions.NONE.withNormalization(0.5847029, List.of(83 * 0.5847029), List.of(1.0));
+        try (DataSet data = DataSet.open(
+                shared("assets/data/kws01_mfcc_int8.npy"),
+                options.withChoice(0L, 1L, 32L),
+                PreparedModel.inputs(prepared.model()))) {
+            Recipe convolutions =
+                    new Recipe("r", List.of(new Recipe.Step(Algorithm.GPTQ, new Scope(List.of("Conv")), Map.of())));
+            QuantizedModel model = quantized(prepared, data, convolutions, 2);
+            assertTrue(model.recovered().skipped().containsValue("it is in no step's scope"));
+            assertEquals(
+                    model.plan().weights().size() - 1,
+                    model.recovered().layers().size());
+            Recipe nothing =
+                    new Recipe("r", List.of(new Recipe.Step(Algorithm.GPTQ, new Scope(List.of("Cnov")), Map.of())));
+            NibbleException refused = assertThrows(NibbleException.class, () -> quantized(prepared, data, nothing, 2));
+            assertTrue(refused.getMessage().contains("'Cnov' of step 'gptq'"), refused.getMessage());
+            assertTrue(refused.hint().contains("Conv"), refused.hint());
+        }
     }
 
     /// Channel steps change constants, not what the float model computes.

@@ -60,9 +60,13 @@ final class BoundMasks {
                 && !graph.isOutput(value)
                 && consumers.stream().allMatch(n -> {
                     boolean fills = n.is("Where") && !n.input(0).equals(value);
-                    if (n.is("Add") || fills) {
-                        List<Node> next = graph.consumers(n.output(0));
-                        return !next.isEmpty() && next.stream().allMatch(s -> s.is("Softmax"));
+                    List<Node> next = graph.consumers(n.output(0));
+                    boolean scores = !next.isEmpty() && next.stream().allMatch(s -> s.is("Softmax"));
+                    if ((n.is("Add") || fills) && scores) {
+                        return true;
+                    }
+                    if (MaskConstant.deepens(graph, n, value)) {
+                        return isMask(graph, rules, n.output(0), depth + 1);
                     }
                     return rules.extensions().gridPreserving().contains(n.opType())
                             && n.isStandard()

@@ -3,6 +3,7 @@ package dev.nibble.quant.range;
 import static dev.nibble.graph.Tensor.FLOAT_LE;
 
 import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.Sweep;
 import dev.nibble.graph.Tensor;
 import dev.nibble.quant.Encoding;
 import dev.nibble.quant.Extremes;
@@ -29,6 +30,13 @@ public final class WeightRanges {
 
     private static final double STEP = Math.pow(2, -1 / 16.0);
 
+    /// Values that are copied at a time.
+    private static final long HELD = 16L << 20;
+
+    private static final long PIECE = Sweep.PIECE / 4;
+    private static final int CHUNK = 4096;
+    private static final float[] NONE = {};
+
     private WeightRanges() {}
 
     /// The encoding of `weight` under `scheme`.
@@ -47,17 +55,24 @@ public final class WeightRanges {
             symmetry = Symmetry.SYMMETRIC;
         }
         List<Encoding> encodings = new ArrayList<>(extremes.length);
-        float[][] values = search instanceof RangeSearch.MinMax ? new float[0][] : split(floats.data(), groups);
+        boolean copies = !(search instanceof RangeSearch.MinMax);
+        int together =
+                (int) Math.clamp(HELD * groups.size() / Math.max(1, groups.elements()), 1, Math.max(1, groups.size()));
+        float[][] values = new float[0][];
         for (int g = 0; g < extremes.length; g++) {
             Extremes e = extremes[g];
+            if (copies && g % together == 0) {
+                values = split(floats.data(), groups, g, Math.min(extremes.length, g + together));
+            }
+            float[] own = copies ? values[g % together] : NONE;
             encodings.add(
                     switch (search) {
                         case RangeSearch.MinMax _ -> Encoding.ofRange(e.min(), e.max(), scheme.bits(), symmetry);
-                        case RangeSearch.Mse _ -> leastError(values[g], e, scheme.bits(), symmetry, 1);
+                        case RangeSearch.Mse _ -> leastError(own, e, scheme.bits(), symmetry, 1);
                         case RangeSearch.Sqnr _ ->
-                            leastError(values[g], e, scheme.bits(), symmetry, RangeSearch.Sqnr.CLIPPING_WEIGHT);
+                            leastError(own, e, scheme.bits(), symmetry, RangeSearch.Sqnr.CLIPPING_WEIGHT);
                         case RangeSearch.Percentile _, RangeSearch.Entropy _ ->
-                            search.choose(Histogram.of(values[g]), scheme.bits(), symmetry)
+                            search.choose(Histogram.of(own), scheme.bits(), symmetry)
                                     .encoding();
                     });
         }
@@ -70,27 +85,79 @@ public final class WeightRanges {
     }
 
     private static Extremes[] extremes(MemorySegment floats, Groups groups) {
-        Extremes[] extremes = new Extremes[groups.size()];
-        Arrays.fill(extremes, Extremes.NONE);
+        int[] least = new int[groups.size()];
+        int[] most = new int[groups.size()];
+        Arrays.fill(least, Extremes.NONE.minKey());
+        Arrays.fill(most, Extremes.NONE.maxKey());
         Kernels kernels = Kernels.best();
-        groups.forEachRun(
-                (group, from, to) -> extremes[group] = extremes[group].merge(kernels.extremes(floats, from, to)));
+        int[] bits = new int[CHUNK];
+        try (Sweep sweep = new Sweep(floats)) {
+            groups.forEachSpan(0, groups.elements(), (group, step, from, to) -> {
+                for (long at = from; at < to; at += PIECE) {
+                    long end = Math.min(to, at + PIECE);
+                    if (step == 0) {
+                        Extremes seen = kernels.extremes(floats, at, end);
+                        least[group] = Math.min(least[group], seen.minKey());
+                        most[group] = Math.max(most[group], seen.maxKey());
+                    } else {
+                        rising(floats, at, end, group + (int) (at - from), bits, least, most);
+                    }
+                    sweep.passed(end * 4);
+                }
+            });
+        }
+        Extremes[] extremes = new Extremes[least.length];
+        for (int i = 0; i < least.length; i++) {
+            extremes[i] = new Extremes(least[i], most[i]);
+        }
         return extremes;
     }
 
-    private static float[][] split(MemorySegment floats, Groups groups) {
-        int[] sizes = new int[groups.size()];
-        groups.forEachRun((group, from, to) -> sizes[group] = Math.toIntExact(sizes[group] + to - from));
-        float[][] values = new float[sizes.length][];
-        for (int g = 0; g < sizes.length; g++) {
-            values[g] = new float[sizes[g]];
+    /// Elements of groups of their own, one after the other.
+    private static void rising(
+            MemorySegment floats, long from, long to, int group, int[] bits, int[] least, int[] most) {
+        for (long at = from; at < to; at += CHUNK) {
+            int count = (int) Math.min(CHUNK, to - at);
+            int first = group + (int) (at - from);
+            MemorySegment.copy(floats, Tensor.INT_LE, at * 4, bits, 0, count);
+            for (int i = 0; i < count; i++) {
+                int key = Extremes.key(bits[i]);
+                least[first + i] = Math.min(least[first + i], key);
+                most[first + i] = Math.max(most[first + i], key);
+            }
         }
-        int[] next = new int[sizes.length];
-        groups.forEachRun((group, from, to) -> {
-            int count = (int) (to - from);
-            MemorySegment.copy(floats, FLOAT_LE, from * 4, values[group], next[group], count);
-            next[group] += count;
-        });
+    }
+
+    /// The values of the groups `[first, last)`, each group's side by side.
+    private static float[][] split(MemorySegment floats, Groups groups, int first, int last) {
+        float[][] values = new float[last - first][];
+        // Groups are equally large, but for the last blocks of an axis that the block's size does not divide.
+        int size = Math.toIntExact(Math.ceilDiv(groups.elements(), groups.size()));
+        int[] next = new int[values.length];
+        try (Sweep sweep = new Sweep(floats)) {
+            groups.forEachSpan(0, groups.elements(), (group, step, from, to) -> {
+                int end = step == 0 ? group + 1 : group + (int) (to - from);
+                for (int g = Math.max(first, group); g < Math.min(last, end); g++) {
+                    long at = step == 0 ? from : from + g - group;
+                    int count = step == 0 ? Math.toIntExact(to - from) : 1;
+                    float[] into = values[g - first];
+                    int used = next[g - first];
+                    if (into == null || used + count > into.length) {
+                        int wanted = Math.max(used + count, into == null ? size : into.length * 2);
+                        into = into == null ? new float[wanted] : Arrays.copyOf(into, wanted);
+                        values[g - first] = into;
+                    }
+                    MemorySegment.copy(floats, FLOAT_LE, at * 4, into, used, count);
+                    next[g - first] += count;
+                }
+                sweep.passed(to * 4);
+            });
+        }
+        for (int g = 0; g < values.length; g++) {
+            if (values[g] == null || values[g].length != next[g]) {
+                values[g] = values[g] == null ? new float[0] : Arrays.copyOf(values[g], next[g]);
+            }
+        }
         return values;
     }
 

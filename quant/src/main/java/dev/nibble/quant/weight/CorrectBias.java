@@ -32,10 +32,12 @@ public final class CorrectBias {
     /// @param skipped layers with quantized weights whose bias was left as it is, with the reason
     public record Result(PlacementPlan plan, List<String> corrected, Map<String, String> skipped) {}
 
-    /// The values whose means are needed.
-    public static Set<String> inputs(PlacementPlan plan) {
+    /// The values whose means are needed to correct the operators in `scope`.
+    public static Set<String> inputs(PlacementPlan plan, Scope scope) {
         Set<String> inputs = new LinkedHashSet<>();
-        layers(plan).forEach(bias -> inputs.add(bias.node().input(0)));
+        layers(plan).stream()
+                .filter(bias -> scope.includes(bias.node()))
+                .forEach(bias -> inputs.add(bias.node().input(0)));
         return inputs;
     }
 
@@ -75,8 +77,9 @@ public final class CorrectBias {
 
     /// Corrects the biases of `plan` for the weights of `quantization`.
     ///
+    /// @param scope operators that are corrected
     /// @param means of each value in [#inputs], over samples: FLOAT, a leading axis of 1
-    public static Result apply(PlacementPlan plan, Quantization quantization, Map<String, Tensor> means) {
+    public static Result apply(PlacementPlan plan, Quantization quantization, Scope scope, Map<String, Tensor> means) {
         Graph graph = plan.model().graph();
         LinearQuantization linear = new LinearQuantization();
         Map<String, Initializer> changed = new LinkedHashMap<>();
@@ -84,6 +87,10 @@ public final class CorrectBias {
         Map<String, String> skipped = new LinkedHashMap<>();
         for (BiasQuantizer bias : layers(plan)) {
             Node node = bias.node();
+            if (!scope.includes(node)) {
+                skipped.put(node.label(), "it is not in the step's scope");
+                continue;
+            }
             Tensor mean = means.get(node.input(0));
             var codes = quantization.weights().get(bias.weight());
             if (mean == null || codes == null) {

@@ -5,6 +5,8 @@ import dev.nibble.quant.Granularity;
 import dev.nibble.quant.QuantizedTensor;
 import dev.nibble.quant.TensorEncoding;
 import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.Map;
 import java.util.Optional;
 
 /// Decides the codes of one layer's weight, and its bias, from the statistics of what it reads: `recovery` in one place
@@ -18,9 +20,16 @@ public final class DecideWeights {
     /// @param bias the corrected bias; as it was where the layer has none or correction is switched off
     /// @param before the error at the output with rounding to nearest, relative to the output's variance
     /// @param after the same with these codes
+    /// @param steps the same after each step that was taken
     /// @param untouched groups whose inputs do not vary: their weights were rounded to nearest
     @SuppressWarnings("ArrayRecordComponent")
-    public record Decision(QuantizedTensor codes, float[] bias, double before, double after, int untouched) {}
+    public record Decision(
+            QuantizedTensor codes,
+            float[] bias,
+            double before,
+            double after,
+            Map<WeightStep, Double> steps,
+            int untouched) {}
 
     /// Why the weights of `layer` cannot be decided under `start`; empty where they can.
     public static Optional<String> obstacle(LinearLayer layer, TensorEncoding.Affine start) {
@@ -61,8 +70,13 @@ public final class DecideWeights {
         double after = 0;
         double signal = 0;
         int untouched = 0;
+        Map<WeightStep, Double> left = new EnumMap<>(WeightStep.class);
+        // Where the bias takes the mean error out, only the error around the mean is left for the weights.
+        boolean corrects = steps.bias() && layer.bias() != null;
         for (int g = 0; g < layer.groups(); g++) {
             LayerStatistics.Moments moments = statistics.moments(g);
+            LayerStatistics.Moments fitted =
+                    corrects ? moments : moments.aroundZero(Arrays.copyOfRange(bias, g * rows, (g + 1) * rows));
             double[] first = new double[rows * layout.blocks()];
             for (int r = 0; r < rows; r++) {
                 for (int b = 0; b < layout.blocks(); b++) {
@@ -80,15 +94,16 @@ public final class DecideWeights {
                     one,
                     start.grid());
             Optional<RoundingProblem.Solution> solved =
-                    RoundByCovariance.solve(problem, moments.h(), moments.c(), taken, products);
+                    RoundByCovariance.solve(problem, fitted.h(), fitted.c(), taken, products);
             RoundingProblem.Solution solution = solved.orElseGet(() -> nearest(problem));
             untouched += solved.isPresent() ? 0 : 1;
             before += solution.before();
             after += solution.after();
             signal += solution.signal();
+            solution.steps().forEach((step, error) -> left.merge(step, error, Double::sum));
             System.arraycopy(solution.codes(), 0, codes, g * rows * depth, rows * depth);
             System.arraycopy(solution.scales(), 0, scales, g * first.length, first.length);
-            if (steps.bias() && layer.bias() != null) {
+            if (corrects) {
                 correct(layer, layout, g, solution, moments, corrected);
             }
         }
@@ -105,7 +120,14 @@ public final class DecideWeights {
                 corrected,
                 signal > 0 ? before / signal : 0,
                 signal > 0 ? after / signal : 0,
+                relative(left, signal),
                 untouched);
+    }
+
+    private static Map<WeightStep, Double> relative(Map<WeightStep, Double> errors, double signal) {
+        Map<WeightStep, Double> relative = new EnumMap<>(WeightStep.class);
+        errors.forEach((step, error) -> relative.put(step, signal > 0 ? error / signal : 0));
+        return relative;
     }
 
     private static RoundingProblem.Solution nearest(RoundingProblem problem) {
@@ -114,7 +136,7 @@ public final class DecideWeights {
             double scale = problem.scale(problem.scales(), i / problem.depth(), i % problem.depth());
             codes[i] = problem.code(problem.weights()[i], scale);
         }
-        return new RoundingProblem.Solution(codes, problem.scales(), 0, 0, 0);
+        return new RoundingProblem.Solution(codes, problem.scales(), 0, 0, 0, Map.of());
     }
 
     /// `b = mean(y) − Q mean(x̂)`.

@@ -76,10 +76,12 @@ public final class EqualizeCrossLayer {
 
     /// Equalizes `model`.
     ///
+    /// @param scope operators whose weights may be scaled
     /// @param activity of each value in [#observed]
-    public static Result apply(Model model, Map<String, ChannelActivity> activity) {
+    public static Result apply(Model model, Scope scope, Map<String, ChannelActivity> activity) {
         EqualizeCrossLayer run = new EqualizeCrossLayer(model.graph());
         Map<String, String> skipped = new LinkedHashMap<>(run.spaces.fixedBy());
+        run.leaveOut(scope, skipped);
         int reaching = run.bound(activity);
         if (reaching > 0) {
             skipped.put(
@@ -103,16 +105,33 @@ public final class EqualizeCrossLayer {
                 skipped);
     }
 
+    private void leaveOut(Scope scope, Map<String, String> skipped) {
+        for (ChannelSpaces.Linear linear : spaces.linears()) {
+            Node node = linear.layer().node();
+            if (!scope.includes(node)) {
+                skipped.put(node.label(), "it is not in the step's scope");
+                pin(linear.out());
+                if (linear.in() != null) {
+                    pin(linear.in());
+                }
+            }
+        }
+    }
+
+    private void pin(int[] variables) {
+        for (int variable : variables) {
+            least[spaces.root(variable)] = 0;
+            most[spaces.root(variable)] = 0;
+        }
+    }
+
     private int bound(Map<String, ChannelActivity> activity) {
         int reaching = 0;
         for (ChannelSpaces.Linear linear : spaces.linears()) {
             Node node = linear.layer().node();
             ChannelActivity seen = activity.get(node.output(0));
             if (seen == null || seen.channels() != linear.out().length) {
-                for (int variable : linear.out()) {
-                    least[spaces.root(variable)] = 0;
-                    most[spaces.root(variable)] = 0;
-                }
+                pin(linear.out());
                 continue;
             }
             boolean rectified = spaces.isRectified(node.output(0));

@@ -10,7 +10,7 @@ import java.util.stream.IntStream;
 ///
 /// - `H = cov(x̂)`, centred, `depth × depth` for each group,
 /// - `C = cov(y, x̂)`, `y = W x + b` being what the float model makes there,
-/// - the means of `x̂` and of `y`.
+/// - the means of `x̂` and of `y`, from which the moments around 0 follow.
 ///
 /// Sums are kept in double precision around an offset near the mean. Memory does not grow with the samples.
 public final class LayerStatistics {
@@ -202,7 +202,28 @@ public final class LayerStatistics {
     /// @param meanX `depth`
     /// @param meanY `outputs`
     @SuppressWarnings("ArrayRecordComponent")
-    public record Moments(double[] h, double[] c, double[] meanX, double[] meanY) {}
+    public record Moments(double[] h, double[] c, double[] meanX, double[] meanY) {
+        /// The same around 0 instead of the means, for a layer whose bias stays as it is: what the weights' error puts
+        /// into the mean then stays in the output, and counts.
+        ///
+        /// @param bias of each of the group's outputs, which the weights do not have to make
+        Moments aroundZero(float[] bias) {
+            int depth = meanX.length;
+            double[] second = h.clone();
+            double[] cross = c.clone();
+            for (int i = 0; i < depth; i++) {
+                for (int j = 0; j < depth; j++) {
+                    second[i * depth + j] += meanX[i] * meanX[j];
+                }
+            }
+            for (int o = 0; o < meanY.length; o++) {
+                for (int k = 0; k < depth; k++) {
+                    cross[o * depth + k] += (meanY[o] - bias[o]) * meanX[k];
+                }
+            }
+            return new Moments(second, cross, meanX, meanY);
+        }
+    }
 
     /// How many positions were looked at.
     public long count() {

@@ -4,6 +4,8 @@ import dev.nibble.graph.Tensor;
 import dev.nibble.quant.weight.RoundingProblem.Solution;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -13,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// In this order, each step on its own switch of [WeightSteps]:
 ///
-/// 1. *Scales* from [#FACTORS] candidates a row, by the output error of rounding to nearest (AIMET's SeqMSE, in closed
+/// 1. *Scales* from [WeightSteps#candidates] a row, by the output error of rounding to nearest (AIMET's SeqMSE, in closed
 ///    form).
 /// 2. *Retarget*: the least-squares weights for the quantized inputs, `W* = (C + k W)(H + k I)⁻¹`.
 /// 3. *Feedback*: columns in descending order of the diagonal, each error carried over to the columns that follow
@@ -22,10 +24,11 @@ import org.jspecify.annotations.Nullable;
 /// 5. *Refit*: the scale that fits the codes best, `s = q' H w* / q' H q`; kept where the error is lower, with a descent
 ///    after it.
 ///
+/// What each step leaves of the error is noted: the error beyond that of the least-squares weights, which no rounding
+/// can fall below by much.
+///
 /// Rows are independent of each other, unless all of them share one scale. The result does not depend on threads.
 final class RoundByCovariance {
-    private static final int FACTORS = 24;
-    private static final int SWEEPS = 6;
     private static final int REFITS = 3;
 
     /// Up to this depth loops are faster than calling the executor.
@@ -46,6 +49,8 @@ final class RoundByCovariance {
     private final double[][] target;
     private final double[] scales;
     private final int[][] codes;
+    private final double[][] best;
+    private final Map<WeightStep, Double> errors = new EnumMap<>(WeightStep.class);
 
     private RoundByCovariance(RoundingProblem problem, double[] c, Factor factor, WeightSteps steps, MatrixProducts p) {
         this.problem = problem;
@@ -56,19 +61,17 @@ final class RoundByCovariance {
         this.scales = problem.scales().clone();
         this.codes = new int[problem.rows()][];
         this.target = new double[problem.rows()][];
+        this.best = new double[problem.rows()][];
         int depth = problem.depth();
         eachRow(row -> {
             double[] own = new double[depth];
+            double[] wanted = new double[depth];
             for (int k = 0; k < depth; k++) {
                 own[k] = problem.weights()[row * depth + k];
+                wanted[k] = c[row * depth + k] + factor.damping() * own[k];
             }
-            if (steps.retarget()) {
-                for (int k = 0; k < depth; k++) {
-                    own[k] = c[row * depth + k] + factor.damping() * own[k];
-                }
-                own = factor.solve(own);
-            }
-            target[row] = own;
+            best[row] = factor.solve(wanted);
+            target[row] = steps.retarget() ? best[row] : own;
         });
     }
 
@@ -85,13 +88,34 @@ final class RoundByCovariance {
     private Solution solve() {
         int rows = problem.rows();
         int[][] nearest = new int[rows][];
-        eachRow(row -> nearest[row] = nearest(row, problem.scales()));
-        double[] first = errors(residuals(nearest, problem.scales()));
-        if (steps.searchScales()) {
+        eachRow(row -> {
+            nearest[row] = new int[problem.depth()];
+            for (int k = 0; k < problem.depth(); k++) {
+                double scale = problem.scale(problem.scales(), row, k);
+                nearest[row][k] = problem.code(problem.weights()[row * problem.depth() + k], scale);
+            }
+        });
+        double[] first = errors(residuals(best, nearest, problem.scales()));
+        if (steps.retarget()) {
+            eachRow(row -> codes[row] = nearest(row, scales));
+            note(WeightStep.RETARGET);
+        }
+        if (steps.searchScales() && problem.blocks() > 1) {
+            eachRow(row ->
+                    BlockScales.search(problem, row, target[row], h, WIDEST, narrowest(), steps.candidates(), scales));
+        } else if (steps.searchScales()) {
             searchScales();
         }
-        eachRow(row -> codes[row] = steps.feedback() ? withFeedback(row) : nearest(row, scales));
-        double[] last = improve();
+        eachRow(row -> codes[row] = nearest(row, scales));
+        if (steps.searchScales()) {
+            note(WeightStep.SCALES);
+        }
+        if (steps.feedback()) {
+            eachRow(row -> codes[row] = withFeedback(row));
+            note(WeightStep.FEEDBACK);
+        }
+        improve();
+        double[] last = errors(residuals(best, codes, scales));
         if (problem.shared()) {
             if (Arrays.stream(last).sum() > Arrays.stream(first).sum()) {
                 System.arraycopy(nearest, 0, codes, 0, nearest.length);
@@ -117,21 +141,26 @@ final class RoundByCovariance {
                 scales,
                 Arrays.stream(first).sum(),
                 Arrays.stream(last).sum(),
-                Arrays.stream(errors(target)).sum());
+                Arrays.stream(errors(best)).sum(),
+                errors);
+    }
+
+    /// Notes the error at the output that is left once `step` is done.
+    private void note(WeightStep step) {
+        errors.put(step, Arrays.stream(errors(residuals(best, codes, scales))).sum());
     }
 
     /// Descent and refits from the present codes and scales.
-    ///
-    /// @return the error of each row
-    private double[] improve() {
-        double[][] residuals = residuals(codes, scales);
+    private void improve() {
+        double[][] residuals = residuals(target, codes, scales);
         double[][] gradients = products(residuals);
         if (steps.descend()) {
             eachRow(row -> descend(row, residuals[row], gradients[row], null));
+            note(WeightStep.DESCENT);
         }
-        double[] errors = new double[problem.rows()];
-        eachRow(row -> errors[row] = dot(residuals[row], gradients[row]));
         if (steps.refit()) {
+            double[] errors = new double[problem.rows()];
+            eachRow(row -> errors[row] = dot(residuals[row], gradients[row]));
             double[][] units = new double[problem.rows()][];
             eachRow(row -> {
                 units[row] = new double[problem.depth()];
@@ -153,13 +182,13 @@ final class RoundByCovariance {
                     eachRow(row -> refitBlocks(row, residuals[row], gradients[row], errors));
                 }
             }
+            note(WeightStep.REFIT);
         }
-        return errors;
     }
 
-    private double[][] residuals(int[][] of, double[] by) {
+    private double[][] residuals(double[][] from, int[][] of, double[] by) {
         double[][] residuals = new double[problem.rows()][];
-        eachRow(row -> residuals[row] = residual(row, of[row], by));
+        eachRow(row -> residuals[row] = residual(from[row], row, of[row], by));
         return residuals;
     }
 
@@ -219,10 +248,10 @@ final class RoundByCovariance {
         return rounded;
     }
 
-    private double[] residual(int row, int[] of, double[] by) {
+    private double[] residual(double[] from, int row, int[] of, double[] by) {
         double[] r = new double[problem.depth()];
         for (int k = 0; k < r.length; k++) {
-            r[k] = of[k] * problem.scale(by, row, k) - target[row][k];
+            r[k] = of[k] * problem.scale(by, row, k) - from[k];
         }
         return r;
     }
@@ -259,14 +288,15 @@ final class RoundByCovariance {
     private void searchScales() {
         int rows = problem.rows();
         int depth = problem.depth();
-        double narrowest = problem.grid().bits() >= 8 ? NARROWEST_8_BITS : NARROWEST_4_BITS;
+        int candidates = steps.candidates();
+        double narrowest = narrowest();
         double[] widest = widest();
-        double[][] errors = new double[FACTORS][rows];
+        double[][] errors = new double[candidates][rows];
         try (Arena arena = Arena.ofConfined()) {
             Tensor covariance = MatrixProducts.matrix(arena, narrowed(), depth, depth);
             Tensor residuals = MatrixProducts.matrix(arena, new float[rows * depth], rows, depth);
-            for (int f = 0; f < FACTORS; f++) {
-                double share = WIDEST - (WIDEST - narrowest) * f / (FACTORS - 1);
+            for (int f = 0; f < candidates; f++) {
+                double share = WIDEST - (WIDEST - narrowest) * f / (candidates - 1);
                 float[] r = new float[rows * depth];
                 eachRow(row -> {
                     for (int k = 0; k < depth; k++) {
@@ -287,21 +317,25 @@ final class RoundByCovariance {
                 });
             }
         }
-        double[] summed = new double[FACTORS];
-        for (int f = 0; f < FACTORS; f++) {
+        double[] summed = new double[candidates];
+        for (int f = 0; f < candidates; f++) {
             summed[f] = Arrays.stream(errors[f]).sum();
         }
         for (int row = 0; row < rows; row++) {
             int best = 0;
-            for (int f = 1; f < FACTORS; f++) {
+            for (int f = 1; f < candidates; f++) {
                 boolean less = problem.shared() ? summed[f] < summed[best] : errors[f][row] < errors[best][row];
                 best = less ? f : best;
             }
-            double share = WIDEST - (WIDEST - narrowest) * best / (FACTORS - 1);
+            double share = WIDEST - (WIDEST - narrowest) * best / (candidates - 1);
             for (int b = 0; b < problem.blocks(); b++) {
                 scales[row * problem.blocks() + b] = scaled(widest, row, b, share);
             }
         }
+    }
+
+    private double narrowest() {
+        return problem.grid().bits() >= 8 ? NARROWEST_8_BITS : NARROWEST_4_BITS;
     }
 
     private double scaled(double[] widest, int row, int block, double share) {
@@ -349,7 +383,7 @@ final class RoundByCovariance {
     private void descend(int row, double[] residual, double[] gradient, double @Nullable [] seen) {
         int depth = problem.depth();
         int[] own = codes[row];
-        for (int sweep = 0; sweep < SWEEPS; sweep++) {
+        for (int sweep = 0; sweep < steps.sweeps(); sweep++) {
             boolean changed = false;
             for (int place = depth - 1; place >= 0; place--) {
                 int k = factor.column(place);

@@ -1,6 +1,7 @@
 package dev.nibble.quant.weight;
 
 import dev.nibble.quant.IntegerGrid;
+import java.util.Map;
 
 /// Which codes and scales to choose for the rows of one matrix, all of whose inputs are the same.
 ///
@@ -33,7 +34,9 @@ record RoundingProblem(
     /// @param before the error at the output with codes rounded to nearest under the first scales, summed over rows
     /// @param after the same with what was chosen
     /// @param signal the variance of the output, summed over rows
-    record Solution(int[] codes, double[] scales, double before, double after, double signal) {}
+    /// @param steps the error that was left after each step that was taken
+    record Solution(
+            int[] codes, double[] scales, double before, double after, double signal, Map<WeightStep, Double> steps) {}
 
     int code(double value, double scale) {
         return (int) Math.clamp(Math.rint(value / scale), grid.qMin(), grid.qMax());

@@ -29,9 +29,11 @@ public final class ZeroConstantChannels {
 
     /// Zeroes the constant channels of `model`.
     ///
+    /// @param scope operators whose channels are looked at
     /// @param found activity over one part of the samples
     /// @param heldOut over the others
-    public static Result apply(Model model, Map<String, ChannelActivity> found, Map<String, ChannelActivity> heldOut) {
+    public static Result apply(
+            Model model, Scope scope, Map<String, ChannelActivity> found, Map<String, ChannelActivity> heldOut) {
         Graph graph = model.graph();
         List<String> changes = new ArrayList<>();
         Map<String, String> skipped = new LinkedHashMap<>();
@@ -44,7 +46,7 @@ public final class ZeroConstantChannels {
             ChannelActivity second = heldOut.get(node.output(0));
             Initializer biases =
                     graph.initializer(layer.bias() == null ? "" : layer.bias()).orElse(null);
-            if (first == null || second == null || first.channels() != layer.outputs()) {
+            if (first == null || second == null || first.channels() != layer.outputs() || !scope.includes(node)) {
                 continue;
             }
             boolean rectified = spaces.isRectified(node.output(0));

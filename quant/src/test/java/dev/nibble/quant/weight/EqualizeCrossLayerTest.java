@@ -83,7 +83,8 @@ class EqualizeCrossLayerTest {
     @Test
     void scalesRowsAndColumnsByOneFactorAndTiesTheResidual() {
         Model model = chain(new Random(1));
-        EqualizeCrossLayer.Result result = EqualizeCrossLayer.apply(model, activity(model, new float[] {1, 1, 1, 1}));
+        EqualizeCrossLayer.Result result =
+                EqualizeCrossLayer.apply(model, Scope.ALL, activity(model, new float[] {1, 1, 1, 1}));
         assertEquals(1, result.changes().size());
         float[] a = values(result.model(), "a.b");
         float[] d = values(result.model(), "d.b");
@@ -106,7 +107,7 @@ class EqualizeCrossLayerTest {
     void aChannelThatReachesItsCapKeepsItsFactorAndNoneOutgrowsItsTensor() {
         Model model = chain(new Random(2));
         EqualizeCrossLayer.Result result =
-                EqualizeCrossLayer.apply(model, activity(model, new float[] {9, 3, 0.5f, 3}));
+                EqualizeCrossLayer.apply(model, Scope.ALL, activity(model, new float[] {9, 3, 0.5f, 3}));
         float[] a = values(result.model(), "a.b");
         assertEquals(1, a[0], 1e-6, "reaches 9, its cap is 6");
         float[] reach = {6, 3, 0.5f, 3};
@@ -128,7 +129,8 @@ class EqualizeCrossLayerTest {
                         List.of(weight("a.w", CHANNELS, CHANNELS, 10, new Random(3)), bias("a.b")),
                         List.of(ValueInfo.of("x", DataType.FLOAT, Shape.of(1, CHANNELS, 1, 1))),
                         List.of(ValueInfo.of("a", DataType.FLOAT, Shape.of(1, CHANNELS, 1, 1)))));
-        EqualizeCrossLayer.Result result = EqualizeCrossLayer.apply(model, activity(model, new float[] {1, 1, 1, 1}));
+        EqualizeCrossLayer.Result result =
+                EqualizeCrossLayer.apply(model, Scope.ALL, activity(model, new float[] {1, 1, 1, 1}));
         assertEquals(List.of(), result.changes());
         assertEquals("the graph's output", result.skipped().get("a"));
     }
@@ -138,7 +140,7 @@ class EqualizeCrossLayerTest {
         Model model = chain(new Random(4));
         Map<String, ChannelActivity> found = activity(model, new float[] {7, -1, 2, 3});
         Map<String, ChannelActivity> heldOut = activity(model, new float[] {8, -5, 2, 3.5f});
-        ZeroConstantChannels.Result result = ZeroConstantChannels.apply(model, found, heldOut);
+        ZeroConstantChannels.Result result = ZeroConstantChannels.apply(model, Scope.ALL, found, heldOut);
         // Behind Clip: 6 and 6, 0 and 0, 2 and 2; but 3 and 3.5.
         float[] bias = values(result.model(), "a.b");
         assertEquals(6, bias[0]);

@@ -96,10 +96,10 @@ class RoundByCovarianceTest {
                 RoundingProblem problem = problem(6, depth, shared, random);
                 double[] h = covariance(depth, random);
                 double[] c = cross(problem, h);
-                WeightSteps none = new WeightSteps(false, false, false, false, false, true, 1e-6);
-                WeightSteps scales = new WeightSteps(true, false, false, false, false, true, 1e-6);
-                WeightSteps feedback = new WeightSteps(true, false, true, false, false, true, 1e-6);
-                WeightSteps all = new WeightSteps(true, true, true, true, true, true, 1e-6);
+                WeightSteps none = new WeightSteps(false, false, false, false, false, true, 1e-6, 24, 6);
+                WeightSteps scales = new WeightSteps(true, false, false, false, false, true, 1e-6, 24, 6);
+                WeightSteps feedback = new WeightSteps(true, false, true, false, false, true, 1e-6, 24, 6);
+                WeightSteps all = new WeightSteps(true, true, true, true, true, true, 1e-6, 24, 6);
                 double plain = error(problem, solved(problem, h, c, none), h);
                 double searched = error(problem, solved(problem, h, c, scales), h);
                 double fed = error(problem, solved(problem, h, c, feedback), h);
@@ -120,7 +120,7 @@ class RoundByCovarianceTest {
     @Test
     void findsTheBestCodesOfASmallRow() {
         Random random = new Random(3);
-        WeightSteps codes = new WeightSteps(false, false, true, true, false, true, 1e-9);
+        WeightSteps codes = new WeightSteps(false, false, true, true, false, true, 1e-9, 24, 6);
         int best = 0;
         for (int i = 0; i < 50; i++) {
             RoundingProblem problem = problem(1, 3, false, random);
@@ -140,7 +140,9 @@ class RoundByCovarianceTest {
         for (codes[0] = -7; codes[0] <= 7; codes[0]++) {
             for (codes[1] = -7; codes[1] <= 7; codes[1]++) {
                 for (codes[2] = -7; codes[2] <= 7; codes[2]++) {
-                    least = Math.min(least, error(problem, new Solution(codes, problem.scales(), 0, 0, 0), h));
+                    least = Math.min(
+                            least,
+                            error(problem, new Solution(codes, problem.scales(), 0, 0, 0, java.util.Map.of()), h));
                 }
             }
         }
@@ -154,7 +156,7 @@ class RoundByCovarianceTest {
         RoundingProblem problem = problem(2, 8, false, random);
         double[] h = covariance(8, random);
         double[] c = Arrays.stream(cross(problem, h)).map(v -> 2 * v).toArray();
-        Solution solution = solved(problem, h, c, new WeightSteps(true, true, true, true, true, true, 1e-6));
+        Solution solution = solved(problem, h, c, new WeightSteps(true, true, true, true, true, true, 1e-6, 24, 6));
         double[] doubled = new double[solution.codes().length];
         double error = 0;
         double size = 0;
