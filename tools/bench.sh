@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures, and writes the pages with figures:
-# tools/bench.sh results|htp|recovery|speed|memory|big|kernels|start|latency
+# tools/bench.sh results|htp|recovery|speed|memory|big|kernels|start|latency|tune
 #
 #   results [--fresh]  docs/results.md: accuracy of every model at every setting; goes on where it stopped
 #   htp [--fresh]      the same page: the files on the HTP (nibble htp install); goes on where it stopped
@@ -11,6 +11,7 @@
 #   kernels [N]        the same page: inner loops in GB/s and range searches, by JMH
 #   start [N]          the same page: how fast short commands are
 #   latency            docs/latency-model.md: errors of the latency model, what its terms are worth, what fusion saves
+#   tune [GRAPH…]      docs/designs/tuning.md: gains of tune by both estimates (nibble htp install)
 #
 #   NIBBLE_SHARED         the folder that holds assets/ (default: ../shared, or one further up)
 #   NIBBLE_SKIP_BUILD=1   run what is built

@@ -11,7 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
-/// `tools/bench.sh results|htp|recovery|speed|memory|big|kernels|start|latency`: makes the pages with figures anew.
+/// `tools/bench.sh results|htp|recovery|speed|memory|big|kernels|start|latency|tune`: makes the pages with figures anew.
 public final class Bench {
     private final Path root;
     private final PrintStream out;
@@ -49,10 +49,15 @@ public final class Bench {
                 new LatencyTables(shared().resolve("npu"), out::println).write(root.resolve("docs/latency-model.md"))
                         ? 0
                         : 1;
+            case "tune" ->
+                new TuneTable(shared(), HtpLibraries.of(System.getenv()), out::println)
+                                .write(root.resolve("docs/designs/tuning.md"), arguments)
+                        ? 0
+                        : 1;
             default ->
                 throw new NibbleException(
                         "there is no benchmark '" + what + "'",
-                        "choose results, htp, recovery, speed, memory, big, kernels, start or latency");
+                        "choose results, htp, recovery, speed, memory, big, kernels, start, latency or tune");
         };
     }
 

@@ -175,6 +175,11 @@ final class SpeedOptions {
         return estimator.estimate("", onnx.model(), LayerPrecisions.uniform(Precision.named(precision)));
     }
 
+    /// `--precision`, where it was given.
+    java.util.Optional<Precision> given() {
+        return java.util.Optional.ofNullable(precision).map(Precision::named);
+    }
+
     /// `--precision`, else W8A8.
     Precision precision() {
         return precision == null ? Precision.W8A8 : Precision.named(precision);

@@ -39,7 +39,7 @@ class ArchitectureTest {
             Map.entry("npu", Set.of("graph", "target")),
             Map.entry("htp", Set.of("graph", "target")),
             Map.entry("report", Set.of()),
-            Map.entry("pipeline", Set.of("graph", "target", "quant", "data", "run", "htp", "report")),
+            Map.entry("pipeline", Set.of("graph", "target", "quant", "data", "run", "htp", "report", "npu")),
             Map.entry("cli", Set.of("graph", "target", "quant", "data", "run", "htp", "report", "pipeline", "npu")));
 
     private static final List<String> NAMES_THAT_SAY_NOTHING = List.of("Manager", "Helper", "Utils", "Util", "Impl");

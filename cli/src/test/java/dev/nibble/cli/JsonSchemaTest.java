@@ -10,9 +10,11 @@ import dev.nibble.report.CompareDocument;
 import dev.nibble.report.EstimateDocument;
 import dev.nibble.report.EvaluateDocument;
 import dev.nibble.report.FitDocument;
+import dev.nibble.report.HtpConfigDocument;
 import dev.nibble.report.InspectDocument;
 import dev.nibble.report.ResultDocument;
 import dev.nibble.report.SimplifyDocument;
+import dev.nibble.report.TuneDocument;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -45,7 +47,10 @@ class JsonSchemaTest {
             Map.entry("placement", PlacementDocument.class),
             Map.entry("compile", CompileDocument.class),
             Map.entry("targets", TargetsDocument.class),
-            Map.entry("config", ConfigCommand.Document.class));
+            Map.entry("config", ConfigCommand.Document.class),
+            Map.entry("tune", TuneDocument.class),
+            Map.entry("htp-config", HtpConfigDocument.class),
+            Map.entry("explain", ExplainCommand.Document.class));
 
     static final List<String> NAMES = List.copyOf(DOCUMENTS.keySet());
 

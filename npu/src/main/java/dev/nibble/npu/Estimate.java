@@ -118,7 +118,7 @@ public record Estimate(
 
     /// Something the user can act on, or must know.
     ///
-    /// @param code as in `docs/reference/findings.md`
+    /// @param code as in `docs/findings.md`
     /// @param severity `note` or `warning`
     /// @param micros what it costs; 0 where that cannot be said
     public record Finding(String code, String severity, String text, String fix, double micros) {}

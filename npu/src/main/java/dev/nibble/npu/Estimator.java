@@ -109,6 +109,35 @@ public record Estimator(Machine machine, Machines calibration, CostModel model, 
                 said);
     }
 
+    /// The total of [#estimate] alone, which is all that comparing variants of a model asks for.
+    public double totalMicros(Model onnx, LayerPrecisions precisions) {
+        Flow flow =
+                FuseLayers.apply(ReadFlow.of(onnx.graph()), FusionRule.all()).flow();
+        List<Work> works = CountWork.of(flow);
+        LayerTime sum = new LayerTime(0, 0, 0, 0, 0, 0, 0);
+        double width = 1;
+        for (int i = 0; i < works.size(); i++) {
+            Precision precision = precisions.of(flow, flow.layers().get(i));
+            width = i == 0 ? precision.activationBytes() : Math.max(width, precision.activationBytes());
+            sum = plus(sum, compressed(model.layer(works.get(i), precision, machine)));
+        }
+        return model.total(sum, works.size(), machine, ModelWork.ioElements(flow) * width)
+                + calibration.runtimeMicros(runtime).orElse(0.0);
+    }
+
+    /// What concatenations take to bring their parts to one scale, where activations are quantized.
+    public double rescalingMicros(Model onnx, LayerPrecisions precisions) {
+        Flow flow =
+                FuseLayers.apply(ReadFlow.of(onnx.graph()), FusionRule.all()).flow();
+        List<Work> works = CountWork.of(flow);
+        double bytes = 0;
+        for (int i = 0; i < works.size(); i++) {
+            Precision precision = precisions.of(flow, flow.layers().get(i));
+            bytes += precision.floating() ? 0 : works.get(i).requantized() * precision.activationBytes();
+        }
+        return bytes / (machine.get(Parameter.NORMALIZATION_GBS) * 1e3);
+    }
+
     /// MACs per byte at which compute and memory take equally long.
     private double ridge(Precision precision) {
         return machine.get(precision.matrixRate()) * 1e3 / machine.get(Parameter.MEMORY_GBS) / 2;

@@ -36,7 +36,7 @@ public final class FileDigest {
     /// A file as results list it.
     ///
     /// @param name its path in the result's folder
-    static FileRecord record(Path file, String name) {
+    public static FileRecord record(Path file, String name) {
         try {
             return new FileRecord(name, sha256(file), Files.size(file));
         } catch (IOException e) {

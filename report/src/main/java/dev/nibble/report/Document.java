@@ -12,7 +12,9 @@ public sealed interface Document
                 InspectDocument,
                 SimplifyDocument,
                 EstimateDocument,
-                FitDocument {
+                FitDocument,
+                TuneDocument,
+                HtpConfigDocument {
     /// The version written by this build.
     int SCHEMA_VERSION = 1;
 

@@ -79,7 +79,8 @@ public final class SimplifyCheck {
         return results;
     }
 
-    private static Difference difference(String output, Tensor actual, Tensor expected, Tolerance tolerance) {
+    /// How far `actual` is from `expected`, over the whole output.
+    public static Difference difference(String output, Tensor actual, Tensor expected, Tolerance tolerance) {
         boolean comparable = actual.shape().equals(expected.shape()) && actual.type() == expected.type();
         if (!comparable || !Numbers.readable(actual.type())) {
             boolean same = comparable && actual.data().mismatch(expected.data()) < 0;

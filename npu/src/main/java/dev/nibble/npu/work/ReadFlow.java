@@ -67,7 +67,7 @@ public final class ReadFlow {
         }
         for (ValueInfo feed : graph.feeds()) {
             int rank = graph.shape(feed.name()).map(Shape::rank).orElse(0);
-            put(feed.name(), false, rank >= 4 ? 1 : rank - 1);
+            put(feed.name(), false, rank >= 4 && !liesChannelsLast(feed.name()) ? 1 : rank - 1);
         }
         graph.nodes().forEach(this::read);
         Set<String> outputs = new LinkedHashSet<>();
@@ -95,6 +95,16 @@ public final class ReadFlow {
                     "the model computes nothing: every node depends on constants alone", "export it with its inputs");
         }
         return new Flow(layers, values, outputs, alias);
+    }
+
+    /// Whether every reader of a picture that is fed turns it from NHWC to NCHW.
+    private boolean liesChannelsLast(String feed) {
+        List<Node> readers = graph.consumers(feed);
+        return !readers.isEmpty()
+                && readers.stream().allMatch(n -> {
+                    long[] perm = n.intsAttribute("perm");
+                    return n.is("Transpose") && perm.length >= 4 && perm[1] == perm.length - 1;
+                });
     }
 
     private void read(Node node) {
