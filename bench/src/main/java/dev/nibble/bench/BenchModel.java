@@ -130,6 +130,22 @@ public record BenchModel(
                 null);
     }
 
+    /// all-MiniLM-L6-v2, as `tools/bench.sh text` unpacks it from Maven's archive.
+    static BenchModel miniLm(Path shared, Path work) {
+        Path folder = work.resolve("minilm");
+        DataOptions options = DataOptions.NONE.withText(
+                new TextOptions(folder.resolve("all-minilm-l6-v2-tokenizer.json"), null, null, null, null));
+        Path data = shared.resolve("assets/data");
+        return new BenchModel(
+                "all-MiniLM-L6-v2",
+                folder.resolve("all-minilm-l6-v2.onnx"),
+                Map.of(),
+                samples(data.resolve("stsb-en-train.csv"), options.withChoice(0L, 1L, 100L)),
+                samples(data.resolve("stsb-en-dev.csv"), options),
+                "STS benchmark: 100 training sentences; all 1,500 pairs of the dev set",
+                null);
+    }
+
     private static QuantizeOptions.Samples samples(Path path, DataOptions options) {
         return new QuantizeOptions.Samples(path, options);
     }

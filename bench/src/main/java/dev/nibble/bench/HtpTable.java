@@ -14,7 +14,8 @@ import java.util.TreeSet;
 import java.util.function.Consumer;
 
 /// Makes the HTP's part of `docs/results.md`. Every row is kept as soon as it is measured, so that an interrupted run
-/// goes on where it stopped; a row is measured anew when its model or its setting changes, or when `fresh` is asked for.
+/// goes on where it stopped; a row is measured anew when its model or its setting changes, when more samples are paid for
+/// than it was measured on, or when `fresh` is asked for.
 final class HtpTable {
     /// The part's name on the page.
     static final String SECTION = "htp";
@@ -23,10 +24,12 @@ final class HtpTable {
     private final HtpLibraries libraries;
     private final Path work;
     private final Facts facts;
+    private final double gmacs;
     private final boolean fresh;
     private final Consumer<String> say;
 
     /// @param work a folder outside version control
+    /// @param gmacs what a row may cost, billions of multiply-accumulates
     /// @param say told each row as it comes
     /// @throws dev.nibble.graph.NibbleException where the libraries are not there
     HtpTable(
@@ -34,12 +37,14 @@ final class HtpTable {
             HtpLibraries libraries,
             Path work,
             Facts facts,
+            double gmacs,
             boolean fresh,
             Consumer<String> say) {
         this.models = models;
         this.libraries = libraries.require();
         this.work = work;
         this.facts = facts;
+        this.gmacs = gmacs;
         this.fresh = fresh;
         this.say = say;
     }
@@ -55,14 +60,13 @@ final class HtpTable {
         models.forEach(model -> rows.put(model, new LinkedHashMap<>()));
         for (BenchModel model : fewestFirst) {
             String hash = FileDigest.sha256(model.model()).substring(0, 16);
+            long samples = MeasureHtpRow.samples(model, gmacs);
             for (Setting setting : Setting.HTP) {
                 String key = (hash + " " + setting.name()).replace(' ', '-');
                 Path file = work.resolve("htp").resolve(key + ".properties");
-                HtpRow row;
-                if (Files.exists(file) && !fresh) {
-                    row = HtpRow.read(file);
-                } else {
-                    row = new MeasureHtpRow(model, setting, libraries, work, facts.nibble()).measure();
+                HtpRow row = Files.exists(file) && !fresh ? HtpRow.read(file) : null;
+                if (row == null || row.n() < samples) {
+                    row = new MeasureHtpRow(model, setting, samples, libraries, work, facts.nibble()).measure();
                     row.write(file);
                 }
                 rows.computeIfAbsent(model, m -> new LinkedHashMap<>()).put(setting, row);
@@ -82,11 +86,11 @@ final class HtpTable {
             }
             HtpRow first = entry.getValue().values().iterator().next();
             tables.append("\n### %s, on the HTP\n\n".formatted(entry.getKey().name()));
-            tables.append("%s, n = %,d, float on the CPU **%s %%**.\n\n"
-                    .formatted(capital(ResultsTable.metric(first.metric())), first.n(), percent(first.reference())));
-            tables.append("| | CPU % | HTP % | HTP − CPU, points | 95 % interval | same answer % | SQNR dB "
-                    + "| nodes on the HTP | samples a second |\n");
-            tables.append("|---|---|---|---|---|---|---|---|---|\n");
+            tables.append(capital(ResultsTable.metric(first.metric()))).append(".\n\n");
+            tables.append(
+                    "| | samples | float % | CPU % | HTP % | HTP − CPU, points | 95 % interval | same answer % | SQNR dB "
+                            + "| nodes on the HTP | samples a second |\n");
+            tables.append("|---|---|---|---|---|---|---|---|---|---|---|\n");
             for (Map.Entry<Setting, HtpRow> row : entry.getValue().entrySet()) {
                 tables.append(line(row.getKey(), row.getValue()));
                 builds.add(row.getValue().nibble() + ", " + row.getValue().date());
@@ -102,9 +106,11 @@ final class HtpTable {
 
     private static String line(Setting setting, HtpRow row) {
         Interval interval = row.ci95();
-        return "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n"
+        return "| %s | %,d | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n"
                 .formatted(
                         setting.name(),
+                        row.n(),
+                        percent(row.reference()),
                         percent(row.cpu()),
                         percent(row.htp()),
                         points(row.htp() - row.cpu()),

@@ -1,6 +1,7 @@
 package dev.nibble.bench;
 
 import dev.nibble.data.DataOptions;
+import dev.nibble.data.TextOptions;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.report.ReportJson;
 import dev.nibble.report.ResultDocument;
@@ -44,6 +45,10 @@ record LauncherRun(Path root, Path work) {
             command.add("--layout");
             command.add("nhwc");
         }
+        TextOptions text = model.calibration().options().text();
+        add(command, "--tokenizer", text.tokenizer());
+        add(command, "--lengths", text.lengths());
+        add(command, "--eval-lengths", text.lengths());
         run(command);
         try {
             return ReportJson.read(Files.readString(out.resolve("report.json")), ResultDocument.class);
@@ -123,6 +128,13 @@ record LauncherRun(Path root, Path work) {
         if (value != null) {
             command.add(option);
             command.add(value.toString());
+        }
+    }
+
+    private static void add(List<String> command, String option, @Nullable Path file) {
+        if (file != null) {
+            command.add(option);
+            command.add(file.toString());
         }
     }
 

@@ -38,26 +38,29 @@ import java.util.Optional;
 final class MeasureHtpRow {
     private static final String TARGET = "sm8650";
 
-    /// What a row may cost: the emulator takes about a second a GMAC on one thread at W8A8, and up to thrice that
-    /// with 16-bit activations. All rows together then end within 25 minutes on two idle cores.
-    private static final double GMACS = 30;
+    /// What a row may cost where nothing is said: the emulator takes about a second a GMAC on one thread at W8A8, and up
+    /// to thrice that with 16-bit activations. All rows together then end within 25 minutes on two idle cores.
+    static final double GMACS = 30;
 
-    private static final long LEAST_SAMPLES = 100;
+    private static final long LEAST_SAMPLES = 25;
     private static final long MOST_SAMPLES = 2000;
-    private static final long ROUND = 50;
+    private static final long ROUND = 25;
 
     private final BenchModel bench;
     private final Setting setting;
+    private final long samples;
     private final HtpLibraries libraries;
     private final Path work;
     private final String nibble;
     private final int threads = Runtime.getRuntime().availableProcessors();
     private final OrtExecutor executor = new OrtExecutor();
 
+    /// @param samples to measure on
     /// @param work a folder for the written models
-    MeasureHtpRow(BenchModel bench, Setting setting, HtpLibraries libraries, Path work, String nibble) {
+    MeasureHtpRow(BenchModel bench, Setting setting, long samples, HtpLibraries libraries, Path work, String nibble) {
         this.bench = bench;
         this.setting = setting;
+        this.samples = samples;
         this.libraries = libraries;
         this.work = work;
         this.nibble = nibble;
@@ -72,10 +75,15 @@ final class MeasureHtpRow {
                 .macs();
     }
 
-    /// How many samples a row of `bench` takes, of all that there are.
-    static long samples(BenchModel bench, long all) {
-        long affordable = Math.round(GMACS * 1e9 / Math.max(1, macs(bench)) / ROUND) * ROUND;
-        return Math.min(all, Math.clamp(affordable, LEAST_SAMPLES, MOST_SAMPLES));
+    /// How many samples of `bench` so many GMAC pay for, of all that there are.
+    static long samples(BenchModel bench, double gmacs) {
+        long affordable = Math.round(gmacs * 1e9 / Math.max(1, macs(bench)) / ROUND) * ROUND;
+        List<InputSpec> inputs = PreparedModel.inputs(
+                ModelFile.toRun(bench.model(), bench.shapes()).model());
+        try (DataSet all =
+                DataSet.open(bench.evaluation().path(), bench.evaluation().options(), inputs)) {
+            return Math.min(all.size(), Math.clamp(affordable, LEAST_SAMPLES, MOST_SAMPLES));
+        }
     }
 
     HtpRow measure() {
@@ -85,7 +93,16 @@ final class MeasureHtpRow {
         Path file = work.resolve("htp.onnx");
         MeasureRow.quantize(bench, setting, prepared, executor, threads, file, nibble);
         PlacementDocument.OfTarget placed = Placement.run(
-                        file, List.of(Targets.find(TARGET)), libraries, bench.shapes(), nibble, Progress.none())
+                        new Placement.Options(
+                                file,
+                                List.of(Targets.find(TARGET)),
+                                libraries,
+                                bench.shapes(),
+                                threads,
+                                Optional.empty(),
+                                false,
+                                nibble),
+                        Progress.none())
                 .targets()
                 .getFirst();
         List<InputSpec> inputs = PreparedModel.inputs(prepared.model());
@@ -98,9 +115,8 @@ final class MeasureHtpRow {
     private DataOptions chosen(List<InputSpec> inputs) {
         DataOptions options = bench.evaluation().options();
         try (DataSet all = DataSet.open(bench.evaluation().path(), options, inputs)) {
-            long take = samples(bench, all.size());
             Long every = options.every();
-            return options.withChoice(options.skip(), (every == null ? 1 : every) * (all.size() / take), take);
+            return options.withChoice(options.skip(), (every == null ? 1 : every) * (all.size() / samples), samples);
         }
     }
 

@@ -14,6 +14,8 @@ import dev.nibble.pipeline.measure.Evaluation;
 import dev.nibble.pipeline.measure.Measurements;
 import dev.nibble.pipeline.measure.TaskMetrics;
 import dev.nibble.pipeline.measure.Variant;
+import dev.nibble.pipeline.memory.MemoryBudget;
+import dev.nibble.pipeline.output.RunDirectory;
 import dev.nibble.pipeline.recover.Recipe;
 import dev.nibble.quant.export.Boundary;
 import dev.nibble.quant.range.RangeSearch;
@@ -37,7 +39,7 @@ import java.util.Objects;
 final class MeasureRow {
     private static final String TARGET = "sm8650";
     /// What the command line takes where nothing is said.
-    static final long MEMORY = 1L << 30;
+    static final MemoryBudget MEMORY = MemoryBudget.DEFAULT;
     private static final int MEASURED_BATCH = 8;
 
     private final BenchModel bench;
@@ -170,6 +172,7 @@ final class MeasureRow {
                 MEMORY,
                 0,
                 new Doctor(),
+                RunDirectory.NONE,
                 Progress.none());
         ModelWriter.write(quantized.export().model().withProducer("nibble", nibble), out);
     }

@@ -113,22 +113,17 @@ final class TuneTable {
                 0,
                 false,
                 "bench");
-        TuneDocument document = TuneModel.run(options, Progress.none()).document();
-        TuneDocument.Verified verified = VerifyGains.of(document, options, target, libraries, Progress.none())
-                .verified();
-        if (verified == null) {
-            throw new NibbleException("nothing was verified", "nibble htp status says what is there");
-        }
-        return verified;
+        return VerifyGains.verified(options, target, libraries, Progress.none());
     }
 
+    /// In the order of `names`; all by name where there are none.
     private List<Path> graphs(List<String> names) {
-        try (Stream<Path> files = Files.list(shared.resolve("npu/topologies"))) {
-            return files.filter(f -> f.toString().endsWith(".onnx"))
-                    .filter(f -> names.isEmpty()
-                            || names.contains(String.valueOf(f.getFileName()).replace(".onnx", "")))
-                    .sorted()
-                    .toList();
+        Path folder = shared.resolve("npu/topologies");
+        if (!names.isEmpty()) {
+            return names.stream().map(n -> folder.resolve(n + ".onnx")).toList();
+        }
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.filter(f -> f.toString().endsWith(".onnx")).sorted().toList();
         } catch (IOException e) {
             throw new NibbleException("the graphs cannot be listed: " + e.getMessage(), "set NIBBLE_SHARED", e);
         }

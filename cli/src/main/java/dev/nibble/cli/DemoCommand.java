@@ -86,6 +86,7 @@ final class DemoCommand extends NibbleCommand {
                         Map.of("x", new long[] {-1, 3, 48, 320}),
                         "auto",
                         everywhere().threads(),
+                        everywhere().memory(),
                         Optional.of(device),
                         Version.current().nibble()),
                 progress());

@@ -1,10 +1,14 @@
 package dev.nibble.cli;
 
+import dev.nibble.htp.HtpLibraries;
 import dev.nibble.npu.Estimate;
 import dev.nibble.npu.Estimate.LayerEstimate;
 import dev.nibble.npu.Estimator;
 import dev.nibble.npu.work.StaticModel;
+import dev.nibble.pipeline.Progress;
 import dev.nibble.report.text.TextTable;
+import dev.nibble.target.Target;
+import dev.nibble.target.Targets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -38,6 +42,39 @@ final class EstimateCommand extends NibbleCommand {
         List<String> targets = everywhere().targets().isEmpty()
                 ? List.of(QuantizeCommand.DEFAULT_TARGET)
                 : everywhere().targets();
+        List<Estimate> estimates = speed.isCompiler() ? compiled(targets) : reckoned(targets);
+        print(EstimateDocuments.of(estimates), () -> table(estimates));
+        return ExitCode.DONE;
+    }
+
+    private List<Estimate> compiled(List<String> targets) {
+        List<Target> chips =
+                targets.stream().map(target -> Targets.find(resolved(target))).toList();
+        chips.forEach(CompilerEstimates::requireOffered);
+        HtpLibraries libraries = HtpLibraries.of(terminal().environment()).require();
+        List<Estimate> estimates = new ArrayList<>();
+        try (Progress.Stage stage = progress().begin("compiling", (long) models.size() * chips.size())) {
+            for (Path file : models) {
+                Path path = terminal().resolve(file);
+                StaticModel model = StaticModel.read(path, everywhere().shapesByName());
+                for (Target chip : chips) {
+                    Estimate facts = speed.estimate(
+                            speed.facts(chip),
+                            model,
+                            file.toString(),
+                            terminal().workingDirectory());
+                    estimates.add(CompilerEstimates.of(
+                            facts,
+                            CompilerEstimates.ask(
+                                    path, chip, libraries, everywhere().shapesByName())));
+                    stage.advance();
+                }
+            }
+        }
+        return estimates;
+    }
+
+    private List<Estimate> reckoned(List<String> targets) {
         List<Estimator> estimators = targets.stream()
                 .map(target -> speed.estimator(resolved(target)))
                 .toList();
@@ -50,8 +87,7 @@ final class EstimateCommand extends NibbleCommand {
                         estimator, model, file.toString(), terminal().workingDirectory()));
             }
         }
-        print(EstimateDocuments.of(estimates), () -> table(estimates));
-        return ExitCode.DONE;
+        return estimates;
     }
 
     private String resolved(String target) {
@@ -70,7 +106,13 @@ final class EstimateCommand extends NibbleCommand {
                     ms(e.lowMicros()),
                     ms(e.highMicros()),
                     number("%.2f", e.gops())));
-            return text.append(table.render(style())).toString();
+            text.append(table.render(style()));
+            estimates.stream()
+                    .filter(e -> e.layers().isEmpty())
+                    .map(Estimate::basis)
+                    .distinct()
+                    .forEach(basis -> text.append(basis).append('\n'));
+            return text.toString();
         }
         Estimate e = estimates.getFirst();
         text.append("%s on %s, %s, %s: estimated %s ms, likely %s to %s ms%n"
@@ -87,6 +129,9 @@ final class EstimateCommand extends NibbleCommand {
                 .append(number("%.1f MB touched, ", e.megabytes()))
                 .append(number("ridge at %.0f operations a byte, ", e.ridgeOperationsPerByte()))
                 .append(number("%.0f µs beside the layers\n", e.runMicros()));
+        if (e.layers().isEmpty()) {
+            return text.append('\n').append(findings(e)).toString();
+        }
         text.append("layers wait for: ");
         List<String> counts = e.bottlenecks().entrySet().stream()
                 .map(c -> c.getKey().name().toLowerCase(Locale.ROOT) + " " + c.getValue())

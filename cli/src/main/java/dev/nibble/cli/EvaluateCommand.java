@@ -76,6 +76,7 @@ final class EvaluateCommand extends NibbleCommand {
                         everywhere().shapesByName(),
                         metric,
                         everywhere().threads(),
+                        everywhere().memory(),
                         on.htp(this),
                         Version.current().nibble()),
                 progress());

@@ -1,5 +1,6 @@
 package dev.nibble.cli;
 
+import dev.nibble.pipeline.memory.MemoryBudget;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -94,6 +95,11 @@ public final class EverywhereOptions {
             byName.put(shape.name(), shape.shape().dims());
         }
         return byName;
+    }
+
+    /// As `--max-memory` says, or the default.
+    MemoryBudget memory() {
+        return maxMemory().map(size -> new MemoryBudget(size.bytes(), true)).orElse(MemoryBudget.DEFAULT);
     }
 
     /// `--max-memory`.

@@ -10,6 +10,8 @@ import dev.nibble.target.Targets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -39,6 +41,17 @@ final class PlacementCommand extends NibbleCommand {
     @Option(order = 2, names = "--rules", description = "Ask the rules, even where the compiler could be asked.")
     private boolean rules;
 
+    @Option(
+            order = 3,
+            names = "--apply",
+            paramLabel = "FILE",
+            description = {
+                "Write the model with fixed shapes and what the HTP does not take rewritten: more than five axes, the weights"
+                        + " of normalizations, blocked weights, modes of Resize. Each rewrite is proved by running both"
+                        + " models. The answer is about that file."
+            })
+    private @Nullable Path apply;
+
     @Option(order = 133, names = "--all", description = "Every row of a table instead of the first twenty.")
     private boolean all;
 
@@ -50,11 +63,15 @@ final class PlacementCommand extends NibbleCommand {
         List<Target> targets = names.stream().map(Targets::find).toList();
         HtpLibraries libraries = HtpLibraries.of(terminal().environment());
         PlacementDocument document = Placement.run(
-                terminal().resolve(model),
-                targets,
-                rules ? new HtpLibraries(Path.of("")) : libraries,
-                everywhere().shapesByName(),
-                Version.current().nibble(),
+                new Placement.Options(
+                        terminal().resolve(model),
+                        targets,
+                        rules ? new HtpLibraries(Path.of("")) : libraries,
+                        everywhere().shapesByName(),
+                        everywhere().threads(),
+                        Optional.ofNullable(apply).map(terminal()::resolve),
+                        everywhere().force(),
+                        Version.current().nibble()),
                 progress());
         print(document, () -> text(document));
         List<String> failures = new ArrayList<>();

@@ -77,6 +77,21 @@ final class QuantizeCommand extends NibbleCommand {
             description = "auto, top1, top5, characters, words or none (default: what suits the labels).")
     private String metric;
 
+    @Option(
+            order = 43,
+            names = "--run-dir",
+            paramLabel = "DIR",
+            description = "Keep finished stages here: a run that is killed goes on from them, and recipes that begin "
+                    + "the same share them.")
+    private @Nullable Path runDirectory;
+
+    @Option(
+            order = 44,
+            names = "--ladder",
+            description = "Measure the model after each step of the recipe too; with --run-dir, steps share what they "
+                    + "have in common.")
+    private boolean ladder;
+
     @Option(names = "--quantization-overrides", paramLabel = "FILE", hidden = true)
     private @Nullable Path overrides;
 
@@ -119,6 +134,8 @@ final class QuantizeCommand extends NibbleCommand {
                         .maxMemory()
                         .map(size -> OptionalLong.of(size.bytes()))
                         .orElse(OptionalLong.empty()),
+                Optional.ofNullable(runDirectory).map(terminal()::resolve),
+                ladder,
                 everywhere().force(),
                 "nibble " + Shell.line(spec.commandLine().getParseResult().originalArgs()),
                 Version.current().full());

@@ -9,12 +9,14 @@ import dev.nibble.npu.profile.read.ReadProfile;
 import dev.nibble.pipeline.RunModel;
 import dev.nibble.pipeline.RunModel.Profiling;
 import dev.nibble.pipeline.RunResult;
+import dev.nibble.pipeline.htp.HtpDevice;
 import dev.nibble.report.text.TextTable;
 import dev.nibble.run.soak.Latencies;
 import dev.nibble.run.soak.SoakResult;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -40,7 +42,7 @@ final class RunCommand extends NibbleCommand {
             names = "--on",
             paramLabel = "cpu|htp",
             defaultValue = "cpu",
-            description = "Where to run (default: cpu).")
+            description = "Where to run; htp is Qualcomm's emulator (default: cpu).")
     private Device on;
 
     @Option(
@@ -84,11 +86,7 @@ final class RunCommand extends NibbleCommand {
 
     @Override
     protected ExitCode run() {
-        if (on == Device.HTP) {
-            throw new NibbleException(
-                    "run --on htp is not there yet: the emulator's times would be this host's work, not a device's",
-                    "use --on cpu, and on a device the line qnn-net-run that it prints");
-        }
+        Optional<HtpDevice> htp = on.htp(this);
         String clocks =
                 perfProfile == null ? "" : perfProfile.toLowerCase(Locale.ROOT).replace('-', '_');
         if (!clocks.isEmpty() && !RunModel.PERF_PROFILES.contains(clocks)) {
@@ -109,7 +107,8 @@ final class RunCommand extends NibbleCommand {
                         clocks,
                         profiling,
                         terminal.resolve(out.path()),
-                        everywhere().force()),
+                        everywhere().force(),
+                        htp),
                 progress());
         Profile profile = null;
         if (result.profileFile() != null) {
@@ -153,7 +152,7 @@ final class RunCommand extends NibbleCommand {
                 .append(": ")
                 .append(r.samples())
                 .append(r.samples() == 1 ? " sample" : " samples")
-                .append(", the host's time\n");
+                .append(r.on().equals(HtpDevice.NAME) ? ", the host's time for emulating it\n" : ", the host's time\n");
         Latencies l = r.latency();
         TextTable table = TextTable.of(">runs", ">first, µs", ">mean", ">min", ">p50", ">p90", ">p99", ">max");
         table.row(

@@ -14,6 +14,7 @@ import dev.nibble.npu.cost.Precision;
 import dev.nibble.npu.cost.Roofline;
 import dev.nibble.npu.cost.Simple;
 import dev.nibble.npu.work.StaticModel;
+import dev.nibble.target.Target;
 import dev.nibble.target.Targets;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -63,7 +64,10 @@ final class SpeedOptions {
             names = "--model",
             paramLabel = "M",
             defaultValue = "calibrated",
-            description = "Cost model: calibrated, simple or roofline (default: ${DEFAULT-VALUE}).")
+            description = {
+                "Cost model: calibrated, simple or roofline (default: ${DEFAULT-VALUE}); or compiler: Qualcomm's own,",
+                "for the few chips that it has costs for (nibble htp install)."
+            })
     private Reckoning model;
 
     @Option(
@@ -103,6 +107,25 @@ final class SpeedOptions {
         return new Estimator(machine, machines, costModel(), runtime, dlbc ? DLBC_LEAVES : 1);
     }
 
+    /// Whether the compiler's own estimate is asked for.
+    ///
+    /// @throws NibbleException where an option beside it would change nothing
+    boolean isCompiler() {
+        if (model == Reckoning.COMPILER
+                && (precision != null || encodings != null || peaks != null || bandwidth != null)) {
+            throw new NibbleException(
+                    "--model compiler estimates the file as it is, with the compiler's own idea of the chip",
+                    "leave out --precision, --encodings, --peak and --bandwidth; quantize the model first: nibble quantize");
+        }
+        return model == Reckoning.COMPILER;
+    }
+
+    /// An estimator for what is known of a model beside its time.
+    Estimator facts(Target target) {
+        Machines machines = Machines.of(target);
+        return new Estimator(machines.machine(), machines, new Calibrated(), "qnn_context_binary", 1);
+    }
+
     private static double positive(String option, double value) {
         if (!(value > 0) || Double.isInfinite(value)) {
             throw new NibbleException(option + " must be a positive number, but was " + value, "see --help");
@@ -129,8 +152,8 @@ final class SpeedOptions {
             case ROOFLINE -> new Roofline();
             case COMPILER ->
                 throw new NibbleException(
-                        "the compiler's own estimate needs Qualcomm's libraries, which are not connected here yet",
-                        "use --model calibrated");
+                        "the compiler estimates the whole model and tells nothing of its layers",
+                        "use --model calibrated here; nibble estimate --model compiler for the total");
         };
     }
 

@@ -30,10 +30,23 @@ final class Spellings {
     /// Our spelling of the arguments. What follows `--` is left alone.
     static String[] normalize(String... arguments) {
         String[] ours = arguments.clone();
+        boolean compile = ours.length > 0 && ours[0].equals("compile");
         for (int i = 0; i < ours.length && !ours[i].equals("--"); i++) {
             ours[i] = normalize(ours[i]);
+            if (compile && i + 1 < ours.length && ours[i].equals("--format") && isArtifact(ours[i + 1])) {
+                ours[i] = "--as";
+            } else if (compile
+                    && ours[i].startsWith("--format=")
+                    && isArtifact(ours[i].substring("--format=".length()))) {
+                ours[i] = ours[i].replace("--format=", "--as=");
+            }
         }
         return ours;
+    }
+
+    /// Whether the value of `compile --format` says what is compiled, and not how the outcome is printed.
+    private static boolean isArtifact(String value) {
+        return value.equalsIgnoreCase("context") || value.equalsIgnoreCase("dlc");
     }
 
     /// Our name of an option, given with its dashes: `--act_bw` is `--act-bitwidth`.

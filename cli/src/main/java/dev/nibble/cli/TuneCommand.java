@@ -118,7 +118,7 @@ final class TuneCommand extends NibbleCommand {
                 .filter(f -> f.severity() == Finding.Severity.ERROR)
                 .forEach(f -> text.append("error: ").append(f.text()).append("\n\n"));
         text.append("%s on %s, %s: estimated %s ms, %s ms with all that pays%n%n"
-                .formatted(d.model().path(), d.target(), d.precision(), ms(d.beforeMicros()), ms(d.afterMicros())));
+                .formatted(model, d.target(), d.precision(), ms(d.beforeMicros()), ms(d.afterMicros())));
         if (d.gains().isEmpty()) {
             text.append("nothing found that would make it faster\n");
         } else {
@@ -145,7 +145,7 @@ final class TuneCommand extends NibbleCommand {
         }
         verified(d.verified(), text);
         if (d.output() != null) {
-            text.append("wrote ").append(d.output().path()).append('\n');
+            text.append("wrote ").append(out).append('\n');
         }
         text.append('\n');
         d.findings().stream()

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.nibble.graph.Attribute;
 import dev.nibble.graph.DataType;
 import dev.nibble.graph.Graph;
 import dev.nibble.graph.Initializer;
@@ -16,9 +17,12 @@ import dev.nibble.graph.io.ModelWriter;
 import dev.nibble.htp.HtpLibraries;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Assumptions;
@@ -40,6 +44,7 @@ class HtpCommandsTest {
     void writeModels() {
         model = directory.resolve("conv.onnx");
         ModelWriter.write(convThen("Relu"), model);
+        ModelWriter.write(gemm(), directory.resolve("gemm.onnx"));
         refused = directory.resolve("erf.onnx");
         ModelWriter.write(convThen("Erf"), refused);
     }
@@ -56,6 +61,18 @@ class HtpCommandsTest {
                         List.of(Initializer.of("w", Tensor.of(Shape.of(2, 1, 1, 1), 2f, -1f))),
                         List.of(ValueInfo.of("x", DataType.FLOAT, Shape.of(1, 1, 4, 4))),
                         List.of(ValueInfo.of("y", DataType.FLOAT, Shape.of(1, 2, 4, 4)))));
+    }
+
+    private static Model gemm() {
+        return Model.of(
+                8,
+                17,
+                Graph.of(
+                        "gemm",
+                        List.of(Node.of("gemm", "Gemm", List.of("x", "w"), List.of("y"))),
+                        List.of(Initializer.of("w", Tensor.of(Shape.of(64, 4), new float[256]))),
+                        List.of(ValueInfo.of("x", DataType.FLOAT, Shape.of(1, 64))),
+                        List.of(ValueInfo.of("y", DataType.FLOAT, Shape.of(1, 4)))));
     }
 
     /// With no libraries at all, whatever this machine has.
@@ -167,6 +184,27 @@ class HtpCommandsTest {
         assertTrue(whole.path("finalized").asBoolean());
     }
 
+    /// Of such a model the plugin gives no account at all.
+    @Test
+    void aModelOfWhichNothingIsTakenIsAnAnswer() {
+        ModelWriter.write(
+                Model.of(
+                        8,
+                        17,
+                        Graph.of(
+                                "erf",
+                                List.of(Node.of("only", "Erf", List.of("x"), List.of("y"))),
+                                List.of(),
+                                List.of(ValueInfo.of("x", DataType.FLOAT, Shape.of(1, 4))),
+                                List.of(ValueInfo.of("y", DataType.FLOAT, Shape.of(1, 4))))),
+                directory.resolve("only.onnx"));
+        CommandLineRun run = with("placement", "only.onnx", "--format", "json");
+        JsonNode target = new ObjectMapper().readTree(run.out()).path("targets").get(0);
+        assertEquals(1, target.path("onCpu").asInt(), run.out() + run.err());
+        assertEquals(0, target.path("partitions").asInt());
+        assertEquals("only", target.path("nodes").get(0).path("name").asString());
+    }
+
     @Test
     void aBinaryIsCompiledAndTried() throws Exception {
         CommandLineRun run =
@@ -196,5 +234,134 @@ class HtpCommandsTest {
         assertEquals(2, whole.exitCode());
         assertTrue(whole.err().contains("does not take the whole model"), whole.err());
         assertFalse(Files.exists(directory.resolve("out")));
+    }
+
+    @Test
+    void aModelRunsOnTheEmulatorAndIsProfiled() throws Exception {
+        samples();
+        CommandLineRun run = with(
+                "run",
+                "conv.onnx",
+                "--data",
+                "x.npy",
+                "--on",
+                "htp",
+                "--iterations",
+                "3",
+                "--soak",
+                "10",
+                "--perf-profile",
+                "burst",
+                "--profiling-level",
+                "detailed",
+                "--out",
+                "out",
+                "--format",
+                "json");
+        assertTrue(run.exitCode() < 2, run.err());
+        JsonNode document = new ObjectMapper().readTree(run.out());
+        assertEquals("htp", document.path("on").asString());
+        assertEquals("host", document.path("badge").asString());
+        assertTrue(document.path("said").toString().contains("emulating the HTP of sm8650"), run.out());
+        assertEquals("profile.csv", document.path("profileFile").asString());
+        assertTrue(document.path("profile").isObject());
+        assertTrue(document.path("qnnNetRun").asString().contains("--perf_profile burst"), run.out());
+        // 2 channels of 16 numbers of 4 bytes.
+        assertEquals(128, Files.size(directory.resolve("out/output/Result_0/y.raw")));
+        assertTrue(Files.size(directory.resolve("out/profile.csv")) > 0);
+        assertEquals(10, document.path("soak").path("iterations").asInt());
+    }
+
+    /// Two samples of 1×4×4 floats.
+    private void samples() throws Exception {
+        String header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1, 4, 4), }";
+        header += " ".repeat(118 - 1 - header.length()) + "\n";
+        ByteBuffer bytes = ByteBuffer.allocate(128 + 32 * 4).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.put((byte) 0x93)
+                .put("NUMPY".getBytes(StandardCharsets.US_ASCII))
+                .put((byte) 1)
+                .put((byte) 0);
+        bytes.putShort((short) 118).put(header.getBytes(StandardCharsets.US_ASCII));
+        for (int i = 0; i < 32; i++) {
+            bytes.putFloat(i);
+        }
+        Files.write(directory.resolve("x.npy"), bytes.array());
+    }
+
+    @Test
+    void whatAnOldHtpCannotDoIsRefusedBeforeAnySampleIsRead() {
+        for (List<String> wish : List.of(
+                // Rules of V68, of V69, and of a chip without float.
+                List.of("sm8350", "--weights-bitwidth", "16", "--act-bitwidth", "16", "16-bit weights come with v73"),
+                List.of("sm8450", "--weights-bitwidth", "16", "--act-bitwidth", "16", "16-bit weights come with v73"),
+                List.of(
+                        "sm8350",
+                        "--weight-granularity",
+                        "block:32",
+                        "--act-bitwidth",
+                        "16",
+                        "blocked weights come with v69"),
+                List.of("qcs6490", "--weight-granularity", "tensor", "--act-bitwidth", "float", "computes no float"))) {
+            List<String> command =
+                    new ArrayList<>(List.of("quantize", "gemm.onnx", "--data", "none.npy", "--out", "out"));
+            command.add("--target");
+            command.addAll(wish.subList(0, wish.size() - 1));
+            CommandLineRun run = without(command.toArray(String[]::new));
+            assertEquals(2, run.exitCode());
+            assertTrue(run.err().contains(wish.getLast()), wish + ": " + run.err());
+            assertTrue(run.err().contains("'gemm'"), run.err());
+            assertTrue(run.err().contains("--target from v73 on"), run.err());
+        }
+        CommandLineRun taken =
+                without("quantize", "gemm.onnx", "--data", "none.npy", "--out", "out", "--target", "sm8350");
+        assertTrue(taken.err().contains("none.npy"), taken.err());
+    }
+
+    /// A window of Swin's: eight axes of which few are larger than 1, and a nearest Resize by two.
+    @Test
+    void whatIsNotTakenIsRewrittenAndProved() {
+        ModelWriter.write(
+                Model.of(
+                        8,
+                        17,
+                        Graph.of(
+                                "window",
+                                List.of(
+                                        Node.of("cut", "Reshape", List.of("x", "six"), List.of("c")),
+                                        Node.of(
+                                                "turn",
+                                                "Transpose",
+                                                List.of("c"),
+                                                List.of("t"),
+                                                Attribute.ofInts("perm", 0, 1, 3, 5, 2, 4)),
+                                        Node.of("join", "Reshape", List.of("t", "four"), List.of("j")),
+                                        Node.of(
+                                                "grow",
+                                                "Resize",
+                                                List.of("j", "", "scales"),
+                                                List.of("y"),
+                                                Attribute.of("nearest_mode", "round_prefer_floor"),
+                                                Attribute.of("coordinate_transformation_mode", "half_pixel"))),
+                                List.of(
+                                        Initializer.of("six", Tensor.of(Shape.of(6), 1L, 3, 4, 2, 4, 2)),
+                                        Initializer.of("four", Tensor.of(Shape.of(4), 1L, 12, 4, 4)),
+                                        Initializer.of("scales", Tensor.of(Shape.of(4), 1f, 1, 2, 2))),
+                                List.of(ValueInfo.of("x", DataType.FLOAT, Shape.of(1, 3, 8, 8))),
+                                List.of(ValueInfo.of("y", DataType.FLOAT, Shape.of(1, 12, 8, 8))))),
+                directory.resolve("window.onnx"));
+        JsonNode before = new ObjectMapper()
+                .readTree(
+                        without("placement", "window.onnx", "--format", "json").out());
+        assertTrue(before.path("targets").get(0).path("onCpu").asInt() > 0, before.toString());
+        CommandLineRun run = without("placement", "window.onnx", "--apply", "fit.onnx", "--strict", "--format", "json");
+        assertEquals(0, run.exitCode(), run.out() + run.err());
+        JsonNode after = new ObjectMapper().readTree(run.out());
+        assertEquals(0, after.path("targets").get(0).path("onCpu").asInt());
+        assertTrue(after.path("findings").toString().contains("with fewer axes; both models give the same"), run.out());
+        assertTrue(
+                after.path("findings").toString().contains("computes soundly; both models give the same"), run.out());
+        assertTrue(Files.exists(directory.resolve("fit.onnx")));
+        assertTrue(
+                without("placement", "window.onnx", "--apply", "fit.onnx").err().contains("already exists"));
     }
 }

@@ -188,7 +188,7 @@ class SpeedCommandsTest {
                 "estimate net.onnx --peak int7=3 | no peak of type 'int7' | int8",
                 "estimate net.onnx --peak int8=0 | --peak must be a positive number | ",
                 "estimate net.onnx --bandwidth -1 | --bandwidth must be a positive number | ",
-                "estimate net.onnx --model compiler | compiler's own estimate | --model calibrated",
+                "estimate net.onnx --model compiler | makes no estimates for sm8650 | --model calibrated",
                 "roofline | give a model, or --layers FILE | ",
                 "roofline --layers nowhere.csv | nowhere.csv | ",
                 "fit --measurements nowhere.csv --out m.toml | nowhere.csv | ",

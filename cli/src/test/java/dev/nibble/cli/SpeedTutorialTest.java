@@ -12,10 +12,12 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/// `docs/tutorial/find-the-bottleneck.md` prints what the commands print. `-Dreference.write=true` writes it anew.
+/// The tutorials on speed print what the commands print. `-Dreference.write=true` writes it anew.
 class SpeedTutorialTest {
     private static final Pattern PART =
             Pattern.compile("(<!-- generated: (.+?) -->\n).*?(<!-- end -->)", Pattern.DOTALL);
@@ -33,18 +35,19 @@ class SpeedTutorialTest {
         return folder;
     }
 
-    private static Path page() {
+    private static Path page(String name) {
         Path at = Path.of("").toAbsolutePath();
         while (!Files.exists(at.resolve("docs/tutorial"))) {
             at = at.getParent();
         }
-        return at.resolve("docs/tutorial/find-the-bottleneck.md");
+        return at.resolve("docs/tutorial").resolve(name);
     }
 
-    @Test
-    void thePageShowsWhatTheCommandsPrint() throws IOException {
+    @ParameterizedTest
+    @ValueSource(strings = {"find-the-bottleneck.md", "make-it-faster.md"})
+    void thePageShowsWhatTheCommandsPrint(String name) throws IOException {
         Path folder = graphs();
-        String text = Files.readString(page());
+        String text = Files.readString(page(name));
         StringBuilder fresh = new StringBuilder();
         Matcher part = PART.matcher(text);
         while (part.find()) {
@@ -55,16 +58,16 @@ class SpeedTutorialTest {
         }
         part.appendTail(fresh);
         if (Boolean.getBoolean("reference.write")) {
-            Files.writeString(page(), fresh.toString());
+            Files.writeString(page(name), fresh.toString());
         }
-        assertEquals(fresh.toString(), Files.readString(page()));
+        assertEquals(fresh.toString(), Files.readString(page(name)));
     }
 
     /// The figures that the text quotes.
     @Test
     void theTextQuotesTheFigures() throws IOException {
         Path folder = graphs();
-        String text = Files.readString(page()).replaceAll("\\s+", " ");
+        String text = Files.readString(page("find-the-bottleneck.md")).replaceAll("\\s+", " ");
         JsonNode model = document(folder, "--target", "sm8650");
         double total = model.get("totalMicros").asDouble();
         double depthwise = 0;

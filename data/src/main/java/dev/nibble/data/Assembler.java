@@ -1,9 +1,12 @@
 package dev.nibble.data;
 
+import dev.nibble.graph.DataType;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.Shape;
 import dev.nibble.graph.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -11,6 +14,10 @@ import java.util.Map;
 
 /// Prepares one sample after the other for all inputs of a model. For one thread.
 final class Assembler {
+    private static final ValueLayout.OfLong INT64_LE =
+            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfInt INT32_LE = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
     private final DataSet set;
     private final List<Preparation> preparations = new ArrayList<>();
     private final List<Preparation.Outcome> outcomes = new ArrayList<>();
@@ -62,7 +69,27 @@ final class Assembler {
     void write(List<MemorySegment> memory, int row) {
         for (int i = 0; i < preparations.size(); i++) {
             long bytes = bytes(set.inputs().get(i), outcomes.get(i).fit());
-            preparations.get(i).write(outcomes.get(i), memory.get(i).asSlice(row * bytes, bytes), where(i));
+            MemorySegment own = memory.get(i).asSlice(row * bytes, bytes);
+            preparations.get(i).write(outcomes.get(i), own, where(i));
+            requireRows(set.inputs().get(i), own);
+        }
+    }
+
+    /// Refuses a number that is no row of the table that the model looks it up in.
+    private void requireRows(InputSpec input, MemorySegment values) {
+        boolean wide = input.type() == DataType.INT64;
+        if (input.rows() == 0 || !wide && input.type() != DataType.INT32) {
+            return;
+        }
+        long count = values.byteSize() / (wide ? 8 : 4);
+        for (long i = 0; i < count; i++) {
+            long value = wide ? values.get(INT64_LE, 8 * i) : values.get(INT32_LE, 4 * i);
+            if (value >= input.rows() || value < -input.rows()) {
+                throw new NibbleException(
+                        "'%s': input '%s' gets %d at place %d, but the model's table has the rows 0 to %d"
+                                .formatted(name, input.name(), value, i, input.rows() - 1),
+                        "use the tokenizer that belongs to the model, or samples made for it");
+            }
         }
     }
 

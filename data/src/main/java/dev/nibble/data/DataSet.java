@@ -21,6 +21,8 @@ public final class DataSet implements AutoCloseable {
     /// Fewer samples than this are warned about: ranges and accuracies from them are shaky.
     public static final long FEW_SAMPLES = 200;
 
+    private static final long LOOKED_AT = 64;
+
     private final Samples samples;
     private final DataOptions options;
     private final List<InputSpec> inputs;
@@ -229,6 +231,39 @@ public final class DataSet implements AutoCloseable {
             assembler.write(memory, row);
         }
         return Assembler.tensors(inputs, assembler.fits(), memory, rows);
+    }
+
+    /// The index of the sample whose inputs take most; of texts the longest. Where the model leaves shapes open and
+    /// samples are no texts, only some are looked at.
+    public long largest() {
+        boolean fixed = inputs.stream()
+                .allMatch(input -> java.util.Arrays.stream(input.dims()).skip(1).allMatch(dim -> dim >= 0));
+        if (fixed || size == 1) {
+            return 0;
+        }
+        boolean texts = tokens(0).isPresent();
+        long looked = texts ? size : Math.min(size, LOOKED_AT);
+        Assembler assembler = new Assembler(this);
+        long largest = 0;
+        long most = -1;
+        for (long i = 0; i < looked; i++) {
+            long index = i * size / looked;
+            long bytes;
+            if (texts) {
+                bytes = tokens(index).orElse(0);
+            } else {
+                assembler.prepare(index, true);
+                bytes = 0;
+                for (int input = 0; input < inputs.size(); input++) {
+                    bytes += Assembler.bytes(inputs.get(input), assembler.fits().get(input));
+                }
+            }
+            if (bytes > most) {
+                most = bytes;
+                largest = index;
+            }
+        }
+        return largest;
     }
 
     /// One sample's array for `input` as stored, for showing it: a picture is UINT8 height×width×3.

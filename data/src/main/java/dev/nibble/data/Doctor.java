@@ -20,6 +20,7 @@ public final class Doctor {
     private long[] hashedAt = new long[1 << 10];
     private int hashed;
     private long seen;
+    private List<Finding> recalled = List.of();
     private long duplicates;
     private String firstDuplicate = "";
     private DataOptions options = DataOptions.NONE;
@@ -71,9 +72,14 @@ public final class Doctor {
         remember(hash == 0 ? 1 : hash, index, set);
     }
 
+    /// Takes over what was found in an earlier look at the same samples.
+    public synchronized void recall(List<Finding> earlier) {
+        recalled = List.copyOf(earlier);
+    }
+
     /// What was found so far, worst first.
     public synchronized List<Finding> findings() {
-        List<Finding> findings = new ArrayList<>();
+        List<Finding> findings = new ArrayList<>(recalled);
         for (Vitals vitals : inputs) {
             if (vitals.firstNotFinite != null) {
                 findings.add(Assembler.notFinite(vitals.input, vitals.firstNotFinite));

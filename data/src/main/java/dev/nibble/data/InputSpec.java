@@ -8,14 +8,24 @@ import java.util.stream.Collectors;
 /// An input of a model, to which samples are fitted.
 ///
 /// @param dims the dimensions, batch first; −1 where the model leaves one open
-public record InputSpec(String name, DataType type, long[] dims) {
+/// @param rows of the shortest table that the model looks its values up in; 0 where there is none. A value may be −rows to
+///     rows − 1, as ONNX's Gather takes it
+public record InputSpec(String name, DataType type, long[] dims, long rows) {
     public InputSpec {
+        if (rows < 0) {
+            throw new IllegalArgumentException("rows must be at least 0, but were " + rows);
+        }
         dims = dims.clone();
         for (long dim : dims) {
             if (dim < -1) {
                 throw new IllegalArgumentException("dimensions must be at least -1, but were " + Arrays.toString(dims));
             }
         }
+    }
+
+    /// An input whose values are looked up nowhere.
+    public InputSpec(String name, DataType type, long[] dims) {
+        this(name, type, dims, 0);
     }
 
     @Override
@@ -43,12 +53,13 @@ public record InputSpec(String name, DataType type, long[] dims) {
         return other instanceof InputSpec that
                 && name.equals(that.name)
                 && type == that.type
+                && rows == that.rows
                 && Arrays.equals(dims, that.dims);
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(name, type, Arrays.hashCode(dims));
+        return Objects.hash(name, type, rows, Arrays.hashCode(dims));
     }
 
     @Override

@@ -75,6 +75,17 @@ class TextTest {
     }
 
     @Test
+    void anIdThatTheModelDoesNotKnowIsNamedWithItsText() throws IOException {
+        InputSpec small = new InputSpec("input_ids", DataType.INT64, new long[] {-1, -1}, 3);
+        try (DataSet data = open("x.txt", "a b\nb c a\n", options, small)) {
+            NibbleException refused = assertThrows(NibbleException.class, () -> longs(data, 1, "input_ids"));
+            assertEquals(
+                    "'text 1': input 'input_ids' gets 3 at place 1, but the model's table has the rows 0 to 2",
+                    refused.getMessage());
+        }
+    }
+
+    @Test
     void aModelOfFixedLengthGetsPaddingAndCutTexts() throws IOException {
         InputSpec ids = new InputSpec("input_ids", DataType.INT64, new long[] {1, 2});
         InputSpec mask = new InputSpec("attention_mask", DataType.INT64, new long[] {1, 2});

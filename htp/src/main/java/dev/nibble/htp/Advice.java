@@ -23,7 +23,7 @@ public final class Advice {
     /// Advice on an operator and the reason of its refusal; never empty.
     public static String of(String op, String reason) {
         if (reason.contains("at most 5 dimensions") || reason.contains("incorrect Rank")) {
-            return "reshape to at most 5 dimensions around it";
+            return "reshape to at most 5 dimensions around it: placement --apply does that to a Transpose between Reshapes";
         }
         if (reason.contains("at most 4 dimensions")) {
             return "reshape to at most 4 dimensions around it";
@@ -31,11 +31,17 @@ public final class Advice {
         if (reason.contains("expected equal to -32768")) {
             return "make its 16-bit weight symmetric: nibble quantize does";
         }
+        if (reason.contains("could not create op")) {
+            return "look at the scales and types around that operator: a range without sense (a mask of -3.4e38) or a type"
+                    + " pair that only validates; --weight-granularity and --act-bitwidth 8 tell which";
+        }
         if (reason.contains("block")) {
-            return "quantize its weight by channel (--weight-granularity channel), or with --act-bitwidth 16";
+            return "quantize its weight by channel (--weight-granularity channel; placement --apply does), or with"
+                    + " --act-bitwidth 16";
         }
         if (reason.contains("one scale")) {
-            return "quantize its weight with one scale (--weight-granularity tensor for this layer)";
+            return "quantize its weight with one scale (--weight-granularity tensor for this layer; placement --apply does that"
+                    + " to normalizations)";
         }
         if (reason.contains("signed 16-bit") || reason.contains("signed 8-bit")) {
             return "use unsigned activations (--act-schema asymmetric)";

@@ -30,17 +30,19 @@ final class HtpChildModel implements AutoCloseable {
 
     /// Compiles `model`, all of it for the HTP.
     HtpChildModel(HtpModel model, String name, HtpLibraries libraries, Soc soc, HtpExecutor.Limits limits) {
-        this(model, name, libraries, soc, limits, Optional.empty());
+        this(model, name, libraries, soc, limits, Optional.empty(), Map.of());
     }
 
     /// @param compiled what was compiled of `model` before: the ONNX file around a context binary; empty: compile now
+    /// @param more options of the plugin
     HtpChildModel(
             HtpModel model,
             String name,
             HtpLibraries libraries,
             Soc soc,
             HtpExecutor.Limits limits,
-            Optional<Path> compiled) {
+            Optional<Path> compiled,
+            Map<String, String> more) {
         this.model = model;
         this.name = name;
         this.limits = limits;
@@ -52,12 +54,9 @@ final class HtpChildModel implements AutoCloseable {
             }
             input = open(child.folder().resolve(Wire.INPUTS));
             output = open(child.folder().resolve(Wire.OUTPUTS));
-            child.open(
-                    file,
-                    libraries,
-                    QnnOptions.provider(libraries, soc),
-                    Map.of("session.disable_cpu_ep_fallback", "1"),
-                    limits.compiling());
+            Map<String, String> provider = new LinkedHashMap<>(QnnOptions.provider(libraries, soc));
+            provider.putAll(more);
+            child.open(file, libraries, provider, Map.of("session.disable_cpu_ep_fallback", "1"), limits.compiling());
         } catch (IOException e) {
             child.close();
             throw files(e);

@@ -8,8 +8,10 @@ import dev.nibble.graph.Tensor;
 import dev.nibble.graph.ValueInfo;
 import dev.nibble.graph.io.ModelWriter;
 import java.io.IOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -26,6 +28,9 @@ public final class HtpCompiler implements AutoCloseable {
     private final HtpExecutor.Limits limits;
     private @Nullable ChildProcess child;
     private int asked;
+
+    /// Whether something was left out for one chip: so it probably is for the next.
+    private boolean leavesSome;
 
     /// @throws NibbleException where the libraries are not there
     public HtpCompiler(HtpLibraries libraries) {
@@ -54,16 +59,24 @@ public final class HtpCompiler implements AutoCloseable {
     /// @param model all of whose shapes are fixed
     /// @throws NibbleException where the compiler does not start, crashes or hangs
     public Answer place(Model model, Soc soc) {
-        Answer quick = ask(model, soc, ChildProcess.Logging.WARNINGS, Map.of());
-        if (quick.finalized() && quick.left().isEmpty()) {
-            return quick;
+        if (!leavesSome) {
+            Answer quick = quick(model, soc);
+            if (quick.finalized() && quick.left().isEmpty()) {
+                return quick;
+            }
         }
+        leavesSome = true;
         close();
         try {
             return ask(model, soc, ChildProcess.Logging.EVERYTHING, null);
         } finally {
             close();
         }
+    }
+
+    /// As [#place], without asking for reasons.
+    Answer quick(Model model, Soc soc) {
+        return ask(model, soc, ChildProcess.Logging.WARNINGS, Map.of());
     }
 
     private Answer ask(Model model, Soc soc, ChildProcess.Logging logging, @Nullable Map<String, String> known) {
@@ -99,13 +112,25 @@ public final class HtpCompiler implements AutoCloseable {
                             0,
                             left(named, OpTrace.NOTHING, process.log().lines()));
                 }
-                throw new NibbleException(
-                        "model '%s': Qualcomm's compiler did not start, and nothing was asked of it: %s"
-                                .formatted(name, String.join("; ", process.log().errors())),
-                        "nibble htp status shows what is installed");
+                List<String> errors = process.log().errors();
+                if (!HtpFailure.backend(errors).isEmpty()) {
+                    throw new NibbleException(
+                            "model '%s': Qualcomm's compiler did not start, and nothing was asked of it: %s"
+                                    .formatted(name, String.join("; ", errors)),
+                            "nibble htp status shows what is installed");
+                }
+                // Of a model of which it takes nothing, the plugin gives no account.
+                return new Answer(
+                        true,
+                        "",
+                        0,
+                        left(named, OpTrace.nothingOf(named), process.log().lines()));
             }
             OpTrace read = OpTrace.read(trace);
             List<String> lines = known == null ? process.log().lines() : List.of();
+            if (!failure.isEmpty()) {
+                failure += ValidatorLog.uncreated(lines).map(op -> "; " + op).orElse("");
+            }
             return new Answer(failure.isEmpty(), failure, read.partitions(), left(named, read, lines));
         } catch (IOException e) {
             throw new NibbleException(
@@ -123,6 +148,10 @@ public final class HtpCompiler implements AutoCloseable {
         List<OpTrace.Left> inserted = new ArrayList<>();
         model.graph().nodes().forEach(node -> names.add(node.name()));
         for (OpTrace.Left left : trace.left()) {
+            // What was taken before, as ONNX Runtime shows it to the plugin the second time.
+            if (left.op().startsWith("QNN_")) {
+                continue;
+            }
             String name = original(left.name());
             if (names.contains(name)) {
                 untaken.putIfAbsent(name, left);
@@ -261,6 +290,62 @@ public final class HtpCompiler implements AutoCloseable {
         return PerformanceEstimate.read(profile);
     }
 
+    /// Has the HTP take `model` whole, and writes it as a DLC, which is compiled on the device.
+    ///
+    /// @param file the DLC to write
+    /// @throws NibbleException where the HTP does not take the whole model, or the compiler fails
+    public void dlc(Model model, Soc soc, Options options, Path file) {
+        String name = model.graph().name();
+        ChildProcess process = child(name, ChildProcess.Logging.WARNINGS);
+        int number = asked++;
+        Path source = process.folder().resolve("source" + number + ".onnx");
+        ModelWriter.write(model, source);
+        Map<String, String> provider = new HashMap<>(QnnOptions.provider(libraries, soc));
+        provider.putAll(options.provider());
+        Map<String, String> whole = Map.of("session.disable_cpu_ep_fallback", "1");
+        // What is dumped as a DLC is not compiled, so the compiler is asked first.
+        process.open(source, libraries, provider, whole, limits.compiling());
+        try {
+            Path folder = Files.createDirectory(process.folder().resolve("dlc" + number));
+            provider.put("dump_qnn_ir_dlc", "1");
+            provider.put("dump_qnn_ir_dlc_dir", folder.toString());
+            process.open(source, libraries, provider, whole, limits.compiling());
+            List<Path> made = new ArrayList<>();
+            try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, "*.dlc")) {
+                files.forEach(made::add);
+            }
+            if (made.size() != 1) {
+                throw new NibbleException(
+                        "model '%s': %d DLCs were written where one was expected: %s"
+                                .formatted(
+                                        name,
+                                        made.size(),
+                                        String.join("; ", process.log().errors())),
+                        "nibble placement names the operators that the HTP does not take");
+            }
+            Files.copy(made.getFirst(), file, StandardCopyOption.REPLACE_EXISTING);
+        } catch (IOException e) {
+            throw new NibbleException(
+                    "model '%s': the DLC cannot be written: %s".formatted(name, e.getMessage()),
+                    "check that the temporary folder and --out may be written and have room",
+                    e);
+        }
+    }
+
+    /// Loads `wrapper` with its binary in a new process, and runs nothing.
+    ///
+    /// @param model what it was compiled from
+    /// @throws NibbleException where it does not load
+    public void load(Model model, Soc soc, Path wrapper) {
+        HtpModel source = HtpModel.withOutputs(model, List.of());
+        try (HtpChildModel loaded = new HtpChildModel(
+                source, model.graph().name(), libraries, soc, limits, Optional.of(wrapper), Map.of())) {
+            if (loaded.pid() <= 0) {
+                throw new IllegalStateException("no process");
+            }
+        }
+    }
+
     /// How a binary that was loaded back agrees with the model it was compiled from, both on the emulator.
     ///
     /// @param identical whether every output has the same bits
@@ -282,7 +367,8 @@ public final class HtpCompiler implements AutoCloseable {
             wanted = run.run(inputs);
         }
         Map<String, Tensor> got;
-        try (HtpChildModel run = new HtpChildModel(source, name, libraries, soc, limits, Optional.of(wrapper))) {
+        try (HtpChildModel run =
+                new HtpChildModel(source, name, libraries, soc, limits, Optional.of(wrapper), Map.of())) {
             got = run.run(inputs);
         }
         boolean identical = true;

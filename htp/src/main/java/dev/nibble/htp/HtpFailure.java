@@ -34,13 +34,15 @@ final class HtpFailure {
         if (all.contains("No space left on device")) {
             return of(model, stage, "the disk is full", "make room in the temporary folder and at --out", cause);
         }
-        String backend = errors.stream()
-                .filter(line -> line.contains("Unable to load backend")
-                        || line.contains("Failed to load backend")
-                        || line.contains("SetupBackend")
-                        || line.contains("INVALID_CONFIG"))
-                .findFirst()
-                .orElse("");
+        if (all.contains("Failed to write context cache file")) {
+            return of(
+                    model,
+                    stage,
+                    "its binary cannot be written: the disk is full, or --out may not be written",
+                    "make room there, or choose another --out",
+                    cause);
+        }
+        String backend = backend(errors);
         if (!backend.isEmpty()) {
             return of(
                     model,
@@ -63,6 +65,17 @@ final class HtpFailure {
                 first + (errors.isEmpty() ? "" : " (" + errors.getLast() + ")"),
                 "nibble placement names the operators that the HTP does not take",
                 cause);
+    }
+
+    /// The line that says that the compiler itself did not load; empty where none does.
+    static String backend(List<String> errors) {
+        return errors.stream()
+                .filter(line -> line.contains("Unable to load backend")
+                        || line.contains("Failed to load backend")
+                        || line.contains("SetupBackend")
+                        || line.contains("INVALID_CONFIG"))
+                .findFirst()
+                .orElse("");
     }
 
     private static NibbleException of(String model, String stage, String what, String hint, Throwable cause) {

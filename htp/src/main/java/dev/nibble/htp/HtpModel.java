@@ -112,15 +112,21 @@ record HtpModel(Model model, Map<String, String> outputs) {
             }
         }
         for (ValueInfo input : graph.feeds()) {
-            Optional<DataType> type = input.tensorType().flatMap(ValueType.TensorType::elementType);
-            if (type.isPresent() && !FED.contains(type.get())) {
+            if (!canFeed(input)) {
                 throw new NibbleException(
                         "model '%s': input '%s' is of type %s, which cannot be fed to the HTP from here"
-                                .formatted(
-                                        graph.name(), input.name(), type.get().onnxName()),
+                                .formatted(graph.name(), input.name(), input.type()),
                         "give the model a float input and a QuantizeLinear after it (--io float)");
             }
         }
+    }
+
+    /// Whether ONNX Runtime's Java interface can feed `input`; also where its type is not known.
+    static boolean canFeed(ValueInfo input) {
+        return input.tensorType()
+                .flatMap(ValueType.TensorType::elementType)
+                .map(FED::contains)
+                .orElse(true);
     }
 
     /// A stored value that was asked for.

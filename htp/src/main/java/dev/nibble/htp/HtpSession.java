@@ -19,13 +19,14 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 
 /// A model that runs on the emulator.
-final class HtpSession implements Executor.Session {
+public final class HtpSession implements Executor.Session {
     private final Model model;
     private final List<String> fetches;
     private final List<String> computed;
     private final HtpLibraries libraries;
     private final Soc soc;
     private final HtpExecutor.Limits limits;
+    private final Map<String, String> more;
     private final int most;
     private final boolean openBatch;
     private final List<HtpChildModel> children = new ArrayList<>();
@@ -38,12 +39,14 @@ final class HtpSession implements Executor.Session {
             HtpLibraries libraries,
             Soc soc,
             int children,
-            HtpExecutor.Limits limits) {
+            HtpExecutor.Limits limits,
+            Map<String, String> more) {
         this.model = model;
         this.fetches = List.copyOf(fetches);
         this.libraries = libraries;
         this.soc = soc;
         this.limits = limits;
+        this.more = more;
         most = children;
         Graph graph = model.graph();
         computed = fetches.stream()
@@ -58,6 +61,11 @@ final class HtpSession implements Executor.Session {
                 .map(ValueType.TensorType::dims)
                 .filter(dims -> !dims.isEmpty() && !(dims.getFirst() instanceof Dim.Known))
                 .isPresent();
+    }
+
+    /// The numbers of the processes that compute; none before the first run.
+    public List<Long> processes() {
+        return children.stream().map(HtpChildModel::pid).toList();
     }
 
     @Override
@@ -185,7 +193,8 @@ final class HtpSession implements Executor.Session {
         close();
         HtpModel bound = HtpModel.of(model, shapes, computed);
         for (int i = 0; i < wanted; i++) {
-            children.add(new HtpChildModel(bound, model.graph().name(), libraries, soc, limits));
+            children.add(
+                    new HtpChildModel(bound, model.graph().name(), libraries, soc, limits, Optional.empty(), more));
         }
         compiledFor = shapes;
     }

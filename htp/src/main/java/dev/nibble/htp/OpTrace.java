@@ -1,5 +1,6 @@
 package dev.nibble.htp;
 
+import dev.nibble.graph.Model;
 import dev.nibble.graph.NibbleException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -18,6 +19,15 @@ record OpTrace(int total, int supported, int partitions, List<Left> left) {
 
     /// Where there is no account.
     static final OpTrace NOTHING = new OpTrace(0, 0, 0, List.of());
+
+    /// Where nothing of `model` was taken.
+    static OpTrace nothingOf(Model model) {
+        List<Left> left = model.graph().nodes().stream()
+                .filter(node -> !node.isAny("QuantizeLinear", "DequantizeLinear", "Constant"))
+                .map(node -> new Left(node.name(), node.opType(), "the compiler took nothing of this model"))
+                .toList();
+        return new OpTrace(left.size(), 0, 0, left);
+    }
 
     OpTrace {
         left = List.copyOf(left);

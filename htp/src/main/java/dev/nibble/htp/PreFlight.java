@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /// What the rules say of a model's nodes, without asking the compiler: operator × types × granularity × rank.
 public final class PreFlight {
@@ -49,7 +50,8 @@ public final class PreFlight {
     }
 
     private List<Verdict> verdicts() {
-        boolean quantized = graph.nodes().stream().anyMatch(node -> node.is("DequantizeLinear"));
+        // Where only weights are, float is what is wanted.
+        boolean quantized = graph.nodes().stream().anyMatch(node -> node.is("QuantizeLinear"));
         List<Verdict> verdicts = new ArrayList<>();
         for (Node node : graph.nodes()) {
             if (node.isAny("QuantizeLinear", "DequantizeLinear", "Constant")) {
@@ -73,14 +75,27 @@ public final class PreFlight {
 
     /// The type of what `node` reads first, or, where it reads none of floats, of what it makes.
     private String activation(Node node) {
+        Optional<String> stored = Optional.empty();
+        boolean computesFloat = false;
         for (String input : node.inputs()) {
             if (input.isEmpty() || graph.initializer(input).isPresent()) {
                 continue;
             }
             Optional<String> codes = codes(input);
-            if (codes.isPresent()) {
+            boolean constant = graph.producer(input)
+                    .filter(maker -> maker.is("DequantizeLinear"))
+                    .flatMap(maker -> graph.initializer(maker.input(0)))
+                    .isPresent();
+            if (codes.isPresent() && !constant) {
                 return codes.get();
             }
+            stored = stored.or(() -> codes);
+            computesFloat |= codes.isEmpty()
+                    && graph.type(input).filter(DataType.FLOAT::equals).isPresent();
+        }
+        // A table's type is that of what is looked up in it; a weight's is not that of what it is multiplied with.
+        if (stored.isPresent() && !computesFloat) {
+            return stored.get();
         }
         for (String output : node.outputs()) {
             for (Node reader : graph.consumers(output)) {
@@ -128,8 +143,8 @@ public final class PreFlight {
 
     private Set<String> traits(Node node, String activation) {
         Set<String> traits = new HashSet<>();
-        int rank = node.inputs().stream()
-                .filter(input -> !input.isEmpty())
+        int rank = Stream.concat(node.inputs().stream(), node.outputs().stream())
+                .filter(value -> !value.isEmpty())
                 .map(graph::shape)
                 .flatMap(Optional::stream)
                 .mapToInt(Shape::rank)

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -15,9 +16,20 @@ final class ValidatorLog {
     private static final Pattern NODE = Pattern.compile("Operator type: (\\S+) Node name: (.*?) Node index: \\d+");
     private static final Pattern TELLING = Pattern.compile(
             "incorrect|[Uu]nsupported|not supported|expected|doesn't support|mismatch|could not create op");
+    private static final Pattern UNCREATED = Pattern.compile("could not create op: (\\S+)");
     private static final int MOST = 2;
 
     private ValidatorLog() {}
+
+    /// What the compiler could not make of a model that it had validated: it names its own operator, such as
+    /// `q::Softmax_Crouton`, and not the model's.
+    static Optional<String> uncreated(List<String> lines) {
+        return lines.stream()
+                .map(UNCREATED::matcher)
+                .filter(Matcher::find)
+                .findFirst()
+                .map(m -> "could not create op: " + m.group(1));
+    }
 
     /// The reasons by node name.
     static Map<String, String> reasons(List<String> lines) {

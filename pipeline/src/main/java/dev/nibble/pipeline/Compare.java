@@ -6,18 +6,16 @@ import dev.nibble.data.DataOptions;
 import dev.nibble.data.DataSet;
 import dev.nibble.data.Doctor;
 import dev.nibble.data.InputSpec;
-import dev.nibble.graph.DataType;
 import dev.nibble.graph.Executor;
-import dev.nibble.graph.Graph;
 import dev.nibble.graph.Model;
 import dev.nibble.graph.Node;
-import dev.nibble.graph.shape.BindShapes;
-import dev.nibble.graph.shape.ShapeInference;
 import dev.nibble.htp.KnownDepartures;
 import dev.nibble.pipeline.htp.HtpDevice;
 import dev.nibble.pipeline.measure.Evaluation;
 import dev.nibble.pipeline.measure.LayerComparison;
 import dev.nibble.pipeline.measure.Variant;
+import dev.nibble.pipeline.memory.MemoryBudget;
+import dev.nibble.pipeline.memory.ValueSizes;
 import dev.nibble.report.CompareDocument;
 import dev.nibble.report.Decibels;
 import dev.nibble.report.Document;
@@ -39,7 +37,6 @@ public final class Compare {
     public static final long SAMPLES = 32;
 
     private static final int MOST_BATCH = 8;
-    private static final long DEFAULT_MEMORY = 1L << 30;
 
     /// The float model, the quantized one, and the quantized one cut into layers each keep all values.
     private static final int COPIES = 3;
@@ -82,12 +79,13 @@ public final class Compare {
         findings.addAll(twin.findings());
         findings.addAll(quantized.findings());
         List<InputSpec> inputs = PreparedModel.inputs(twin.model());
-        int batch = batch(twin.model());
         try (DataSet data = DataSet.open(options.data().path(), chosen(inputs), inputs)) {
             // The warning of few samples is for calibration; a comparison takes few on purpose.
             data.findings().stream()
                     .filter(finding -> !finding.code().equals("D002"))
                     .forEach(finding -> findings.add(Findings.of(finding)));
+            Evaluation.floatOutputs(twin.model());
+            int batch = batch(twin.model(), data);
             Doctor doctor = new Doctor();
             List<Evaluation.Outcome> outcomes = Evaluation.of(
                     List.of(
@@ -172,18 +170,26 @@ public final class Compare {
                     "give the QDQ model second: nibble compare model.float.onnx model.qdq.onnx"));
             return new Layers(List.of(), List.of());
         }
-        try (Progress.Stage stage = progress.begin("comparing layers", data.size());
-                LayerComparison comparison = new LayerComparison(
-                        twin,
-                        quantized,
-                        executor,
-                        new Executor.Options(options.threads(), Executor.Optimization.OFF),
-                        options.htp().map(device -> device.executor(options.threads())));
-                Batches batches = data.batches(batch)) {
-            while (batches.hasNext()) {
-                Batch next = batches.next();
-                comparison.add(next.inputs());
-                stage.advance(next.size());
+        LayerComparison comparison = new LayerComparison(
+                twin,
+                quantized,
+                executor,
+                new Executor.Options(options.threads(), Executor.Optimization.OFF),
+                options.htp().map(device -> device.executor(options.threads())));
+        ValueSizes sizes = ValueSizes.of(twin, comparison.values(), data.sample(data.largest()), executor);
+        List<List<String>> groups = comparison.groups(memory(), sizes);
+        int together = groups.size() > 1 ? 1 : batch;
+        String what = MemoryBudget.announced("comparing layers", groups.size());
+        try (Progress.Stage stage = progress.begin(what, data.size() * groups.size())) {
+            for (List<String> group : groups) {
+                try (LayerComparison.Pass pass = comparison.pass(group);
+                        Batches batches = data.batches(together)) {
+                    while (batches.hasNext()) {
+                        Batch next = batches.next();
+                        pass.add(next.inputs());
+                        stage.advance(next.size());
+                    }
+                }
             }
             List<CompareDocument.Row> rows = comparison.rows().stream()
                     .map(row -> new CompareDocument.Row(
@@ -224,23 +230,19 @@ public final class Compare {
     }
 
     /// How many samples go through at once, so that all values of all three models stay within the memory.
-    private int batch(Model twin) {
+    private int batch(Model twin, DataSet data) {
         Integer asked = options.data().options().batch();
         if (asked != null) {
             return asked;
         }
-        Graph graph = ShapeInference.inferOwn(
-                        BindShapes.bind(twin, options.shapes()).model())
-                .model()
-                .graph();
-        long bytes = 1;
-        for (Node node : graph.nodes()) {
-            for (String value : node.outputs()) {
-                bytes += graph.shape(value)
-                        .map(shape -> graph.type(value).orElse(DataType.FLOAT).bytes(shape.elements()))
-                        .orElse(0L);
-            }
-        }
-        return (int) Math.clamp(options.maxMemory().orElse(DEFAULT_MEMORY) / COPIES / bytes, 1, MOST_BATCH);
+        List<String> values = twin.graph().nodes().stream()
+                .flatMap(node -> node.outputs().stream())
+                .toList();
+        ValueSizes sizes = ValueSizes.of(twin, List.of(), data.sample(data.largest()), executor);
+        return memory().batch(Math.ceilDiv(COPIES * sizes.of(values), sizes.rows()), MOST_BATCH);
+    }
+
+    private MemoryBudget memory() {
+        return MemoryBudget.of(options.maxMemory());
     }
 }

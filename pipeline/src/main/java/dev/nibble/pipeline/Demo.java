@@ -68,6 +68,8 @@ public final class Demo {
                             threads,
                             seed,
                             OptionalLong.empty(),
+                            Optional.empty(),
+                            false,
                             force,
                             command(out, target),
                             version),

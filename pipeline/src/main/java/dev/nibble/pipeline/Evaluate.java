@@ -14,6 +14,7 @@ import dev.nibble.pipeline.htp.HtpDevice;
 import dev.nibble.pipeline.measure.Evaluation;
 import dev.nibble.pipeline.measure.TaskMetrics;
 import dev.nibble.pipeline.measure.Variant;
+import dev.nibble.pipeline.memory.MemoryBudget;
 import dev.nibble.report.Decibels;
 import dev.nibble.report.Document;
 import dev.nibble.report.EvaluateDocument;
@@ -53,6 +54,7 @@ public final class Evaluate {
     /// @param reference the model to compare with on the same samples
     /// @param shapes shapes of inputs, by name
     /// @param metric see [TaskMetrics#NAMES]
+    /// @param memory what the samples of a batch and their values may take
     /// @param htp where to run the model beside the CPU; empty: on the CPU only
     /// @param version of Nibble, for the document
     public record Options(
@@ -62,6 +64,7 @@ public final class Evaluate {
             Map<String, long[]> shapes,
             String metric,
             int threads,
+            MemoryBudget memory,
             Optional<HtpDevice> htp,
             String version) {}
 
@@ -103,15 +106,18 @@ public final class Evaluate {
                         "there is nothing to measure: the samples have no labels, and there is no reference",
                         "give --labels FILE, or --reference FLOAT.onnx to compare the outputs");
             }
+            OrtExecutor executor = new OrtExecutor();
             Integer batch = data.options().batch();
             List<Evaluation.Outcome> outcomes = Evaluation.of(
                     variants,
                     data,
                     metrics,
-                    new OrtExecutor(),
+                    executor,
                     options.threads(),
                     batch == null
-                            ? Math.max(BATCH, htp.map(HtpExecutor::children).orElse(1))
+                            ? Math.max(
+                                    Evaluation.batch(variants, data, options.memory(), BATCH, executor),
+                                    htp.map(HtpExecutor::children).orElse(1))
                             : batch,
                     doctor,
                     progress);

@@ -9,6 +9,8 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.List;
+import java.util.stream.Stream;
 
 /// SHA-256 of files, read in a stream.
 public final class FileDigest {
@@ -30,6 +32,29 @@ public final class FileDigest {
                     "'%s' cannot be read: %s".formatted(file, e.getMessage()), "check the file's permissions", e);
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every JVM has SHA-256", e);
+        }
+    }
+
+    /// The hash of a file, or of a folder's files with their names.
+    ///
+    /// @throws NibbleException where one cannot be read
+    static String ofAll(Path path) {
+        if (!Files.isDirectory(path)) {
+            return sha256(path);
+        }
+        try (Stream<Path> walk = Files.walk(path)) {
+            List<Path> files = walk.filter(Files::isRegularFile).sorted().toList();
+            StringBuilder all = new StringBuilder();
+            for (Path file : files) {
+                all.append(path.relativize(file))
+                        .append(' ')
+                        .append(sha256(file))
+                        .append('\n');
+            }
+            return all.toString();
+        } catch (IOException e) {
+            throw new NibbleException(
+                    "'%s' cannot be read: %s".formatted(path, e.getMessage()), "check the folder's permissions", e);
         }
     }
 

@@ -4,6 +4,8 @@ import dev.nibble.data.InputSpec;
 import dev.nibble.graph.DataType;
 import dev.nibble.graph.Dim;
 import dev.nibble.graph.Executor;
+import dev.nibble.graph.Graph;
+import dev.nibble.graph.Initializer;
 import dev.nibble.graph.Model;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.ValueInfo;
@@ -92,10 +94,12 @@ public record PreparedModel(
     ///
     /// @throws NibbleException where an input is no tensor of a known type and rank
     public static List<InputSpec> inputs(Model model) {
-        return model.graph().feeds().stream().map(PreparedModel::input).toList();
+        return model.graph().feeds().stream()
+                .map(input -> input(model.graph(), input))
+                .toList();
     }
 
-    private static InputSpec input(ValueInfo input) {
+    private static InputSpec input(Graph graph, ValueInfo input) {
         ValueType.TensorType type = input.tensorType().orElse(null);
         DataType element = type == null ? null : type.elementType().orElse(null);
         if (type == null || element == null || type.dims() == null) {
@@ -107,6 +111,19 @@ public record PreparedModel(
         long[] dims = type.dims().stream()
                 .mapToLong(dim -> dim instanceof Dim.Known(long size) ? size : -1)
                 .toArray();
-        return new InputSpec(input.name(), element, dims);
+        return new InputSpec(input.name(), element, dims, rows(graph, input.name()));
+    }
+
+    /// Rows of the shortest constant that is looked up with `input`; 0 where there is none.
+    private static long rows(Graph graph, String input) {
+        return graph.consumers(input).stream()
+                .filter(node -> node.is("Gather") && node.intAttribute("axis", 0) == 0)
+                .filter(node -> node.input(1).equals(input) && !node.input(0).equals(input))
+                .flatMap(node -> graph.initializer(node.input(0)).stream())
+                .map(Initializer::shape)
+                .filter(shape -> shape.rank() > 0)
+                .mapToLong(shape -> shape.dim(0))
+                .min()
+                .orElse(0);
     }
 }

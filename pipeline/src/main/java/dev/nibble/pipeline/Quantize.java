@@ -10,12 +10,16 @@ import dev.nibble.graph.Model;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.io.ModelReader;
 import dev.nibble.graph.io.ModelWriter;
+import dev.nibble.pipeline.htp.TargetRefusals;
 import dev.nibble.pipeline.measure.Evaluation;
 import dev.nibble.pipeline.measure.FloatEdges;
 import dev.nibble.pipeline.measure.LayerComparison;
 import dev.nibble.pipeline.measure.Measurements;
 import dev.nibble.pipeline.measure.TaskMetrics;
 import dev.nibble.pipeline.measure.Variant;
+import dev.nibble.pipeline.memory.MemoryBudget;
+import dev.nibble.pipeline.memory.ValueSizes;
+import dev.nibble.pipeline.output.RunDirectory;
 import dev.nibble.pipeline.output.StagedDirectory;
 import dev.nibble.pipeline.recover.Recipe;
 import dev.nibble.quant.encodings.EncodingsVersion;
@@ -23,8 +27,13 @@ import dev.nibble.quant.encodings.EncodingsWriter;
 import dev.nibble.quant.export.Boundary;
 import dev.nibble.quant.place.PlacementPlan;
 import dev.nibble.report.Badge;
+import dev.nibble.report.ChannelRanges;
 import dev.nibble.report.FileRecord;
 import dev.nibble.report.Finding;
+import dev.nibble.report.LadderRung;
+import dev.nibble.report.LayerError;
+import dev.nibble.report.Measurement;
+import dev.nibble.report.PassRecord;
 import dev.nibble.report.ReportJson;
 import dev.nibble.report.Reproduce;
 import dev.nibble.report.ResultDocument;
@@ -38,11 +47,13 @@ import dev.nibble.run.OrtExecutor;
 import dev.nibble.run.PeakMemory;
 import dev.nibble.target.PlacementRules;
 import dev.nibble.target.QuantSimConfig;
+import dev.nibble.target.Target;
 import dev.nibble.target.Targets;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -61,6 +72,7 @@ public final class Quantize {
     private final Progress progress;
     private final OrtExecutor executor = new OrtExecutor();
     private final long start = System.nanoTime();
+    private RunDirectory run = RunDirectory.NONE;
 
     private Quantize(QuantizeOptions options, Progress progress) {
         this.options = options;
@@ -88,6 +100,7 @@ public final class Quantize {
         PreparedModel prepared =
                 PreparedModel.read(options.model(), options.shownModel(), options.shapes(), executor, progress);
         List<InputSpec> inputs = PreparedModel.inputs(prepared.model());
+        requireTaken(prepared.model());
         double loaded = seconds(start);
         ResultDocumentBuilder report = ResultDocument.builder(
                 options.version(),
@@ -138,21 +151,10 @@ public final class Quantize {
         try (DataSet data = DataSet.open(options.data().path(), options.data().options(), inputs)) {
             data.findings().forEach(finding -> report.finding(Findings.of(finding)));
             requireMeasurable(prepared, inputs);
-            QuantizedModel quantized = QuantizedModel.of(
-                    prepared.model(),
-                    rules(),
-                    options.precision(),
-                    options.activations(),
-                    options.parameters(),
-                    options.recipe(),
-                    options.quantizedIo() ? Boundary.QUANTIZED : Boundary.FLOAT,
-                    data,
-                    executor,
-                    options.threads(),
-                    options.memory(),
-                    options.batch(),
-                    doctor,
-                    progress);
+            run = options.runDirectory()
+                    .map(folder -> RunDirectory.open(folder, options.followed(executor.version())))
+                    .orElse(RunDirectory.NONE);
+            QuantizedModel quantized = quantized(prepared, options.recipe(), data, doctor);
             List<FileRecord> files = writeModels(out, quantized);
             files.forEach(file -> report.files(List.of(file)));
             doctor.findings().forEach(finding -> report.finding(Findings.of(finding)));
@@ -167,11 +169,40 @@ public final class Quantize {
         }
     }
 
+    private QuantizedModel quantized(PreparedModel prepared, Recipe recipe, DataSet data, Doctor doctor) {
+        return QuantizedModel.of(
+                prepared.model(),
+                rules(),
+                options.precision(),
+                options.activations(),
+                options.parameters(),
+                recipe,
+                options.quantizedIo() ? Boundary.QUANTIZED : Boundary.FLOAT,
+                data,
+                executor,
+                options.threads(),
+                options.memory(),
+                options.batch(),
+                doctor,
+                run,
+                progress);
+    }
+
     /// Refuses samples that could not be measured with before the long work, not after it.
     private void requireMeasurable(PreparedModel prepared, List<InputSpec> inputs) {
         QuantizeOptions.Samples chosen = options.evaluation().orElse(options.data());
         try (DataSet data = DataSet.open(chosen.path(), chosen.options(), inputs)) {
             TaskMetrics.choose(options.metric(), prepared.original(), data);
+        }
+    }
+
+    /// Refuses what the target cannot do, before the long work.
+    private void requireTaken(Model model) {
+        if (options.quantsimConfig().isEmpty()) {
+            Target target = Targets.find(options.target());
+            if (TargetRefusals.concern(target)) {
+                TargetRefusals.require(QuantizedModel.plan(model, rules(), options.precision()), target);
+            }
         }
     }
 
@@ -241,11 +272,17 @@ public final class Quantize {
                     metrics,
                     executor,
                     options.threads(),
-                    options.batch() > 0 ? options.batch() : MEASURED_BATCH,
+                    options.batch() > 0
+                            ? options.batch()
+                            : Evaluation.batch(variants, data, options.memory(), MEASURED_BATCH, executor),
                     new Doctor(),
                     progress);
             long classes = TaskMetrics.classes(prepared.original());
-            report.headline(Measurements.of(outcomes.get(0), outcomes.get(1), "off", classes));
+            Measurement headline = Measurements.of(outcomes.get(0), outcomes.get(1), "off", classes);
+            report.headline(headline);
+            if (options.ladder()) {
+                ladder(prepared, quantized, qdq, calibration, data, metrics, headline, report);
+            }
             if (outcomes.size() > 2) {
                 report.defaultOptimization(Measurements.of(outcomes.get(0), outcomes.get(2), "default", classes));
             }
@@ -275,6 +312,40 @@ public final class Quantize {
         layers(quantized, qdq, calibration, report);
     }
 
+    private void ladder(
+            PreparedModel prepared,
+            QuantizedModel quantized,
+            Model qdq,
+            DataSet calibration,
+            DataSet data,
+            Supplier<List<TaskMetric>> metrics,
+            Measurement headline,
+            ResultDocumentBuilder report) {
+        report.ladder(MeasureLadder.below(
+                options.recipe(),
+                prepared,
+                recipe -> quantized(prepared, recipe, calibration, new Doctor()),
+                data,
+                metrics,
+                executor,
+                options.threads(),
+                options.batch() > 0 ? options.batch() : MEASURED_BATCH,
+                (plain, model) -> layers(plain, model, calibration),
+                progress));
+        List<Recipe.Step> steps = options.recipe().steps();
+        report.ladder(List.of(new LadderRung(
+                steps.isEmpty() ? "plain" : steps.getLast().toString(),
+                headline.metric(),
+                headline.sqnrDb(),
+                quantized.calibrateSeconds() + quantized.quantizeSeconds(),
+                layers(quantized, qdq, calibration))));
+    }
+
+    /// The errors of a model's layers, and nothing else of them.
+    private List<LayerError> layers(QuantizedModel quantized, Model qdq, DataSet data) {
+        return new ResultTables(quantized).layers(compared(quantized, qdq, data).rows());
+    }
+
     /// Why the file cannot be run with default optimization, which says nothing of the file's own arithmetic.
     private Optional<Finding> unloadable(Model qdq) {
         try (Executor.Session session =
@@ -295,28 +366,56 @@ public final class Quantize {
         return new QuantizeOptions.Samples(options.data().path(), given.withChoice(given.skip(), given.every(), take));
     }
 
-    private void layers(QuantizedModel quantized, Model qdq, DataSet data, ResultDocumentBuilder report) {
+    /// Layer by layer over a few samples, in as many passes as the memory asks for.
+    private LayerComparison compared(QuantizedModel quantized, Model qdq, DataSet data) {
         long samples = Math.min(LAYER_SAMPLES, data.size());
-        try (Progress.Stage stage = progress.begin("comparing layers", samples);
-                LayerComparison comparison = new LayerComparison(
-                        quantized.exact(), qdq, executor, optimization(Executor.Optimization.OFF))) {
-            for (long i = 0; i < samples; i++) {
-                comparison.add(data.sample(i * data.size() / samples));
-                stage.advance();
+        LayerComparison comparison =
+                new LayerComparison(quantized.exact(), qdq, executor, optimization(Executor.Optimization.OFF));
+        ValueSizes sizes = ValueSizes.of(quantized.exact(), comparison.values(), data.sample(data.largest()), executor);
+        List<List<String>> groups = comparison.groups(options.memory(), sizes);
+        String what = MemoryBudget.announced("comparing layers", groups.size());
+        try (Progress.Stage stage = progress.begin(what, samples * groups.size())) {
+            for (List<String> group : groups) {
+                try (LayerComparison.Pass pass = comparison.pass(group)) {
+                    for (long i = 0; i < samples; i++) {
+                        pass.add(data.sample(i * data.size() / samples));
+                        stage.advance();
+                    }
+                }
             }
-            ResultTables tables = new ResultTables(quantized);
-            report.tensors(tables.tensors());
-            report.layers(tables.layers(comparison.rows()));
-            report.histograms(tables.histograms(comparison.rows()));
-            report.skipped(comparison.skipped().stream()
-                    .map(value -> new Skipped(value, null, "the float model has no such value to compare with"))
-                    .toList());
         }
+        return comparison;
+    }
+
+    private void layers(QuantizedModel quantized, Model qdq, DataSet data, ResultDocumentBuilder report) {
+        LayerComparison comparison = compared(quantized, qdq, data);
+        ResultTables tables = new ResultTables(quantized);
+        report.tensors(tables.tensors());
+        report.layers(tables.layers(comparison.rows()));
+        report.histograms(tables.histograms(comparison.rows()));
+        report.skipped(comparison.skipped().stream()
+                .map(value -> new Skipped(value, null, "the float model has no such value to compare with"))
+                .toList());
     }
 
     private void describe(PreparedModel prepared, QuantizedModel quantized, ResultDocumentBuilder report) {
         report.passes(prepared.passes());
         report.passes(RecoveryPasses.of(quantized));
+        quantized
+                .channelRanges()
+                .ifPresent(ranges -> report.channelRanges(new ChannelRanges(
+                        ranges.node().label(),
+                        ranges.weight(),
+                        Arrays.stream(ranges.before()).boxed().toList(),
+                        Arrays.stream(ranges.after()).boxed().toList())));
+        if (run.keeps()) {
+            report.passes(List.of(new PassRecord(
+                    "run-directory",
+                    run.reused().stream()
+                            .map(stage -> stage + ": taken from the run directory")
+                            .toList(),
+                    List.of())));
+        }
         report.skipped(quantized.plan().skipped().stream()
                 .map(skipped -> new Skipped(skipped.node(), skipped.op(), skipped.reason()))
                 .toList());

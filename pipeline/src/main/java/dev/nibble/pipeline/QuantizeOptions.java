@@ -3,15 +3,19 @@ package dev.nibble.pipeline;
 import dev.nibble.data.DataOptions;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.pipeline.calibrate.Calibrator;
+import dev.nibble.pipeline.memory.MemoryBudget;
 import dev.nibble.pipeline.recover.Recipe;
 import dev.nibble.quant.place.Precision;
 import dev.nibble.quant.place.WeightGranularity;
 import dev.nibble.quant.range.RangeSearch;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.stream.Stream;
 
 /// Everything `quantize` is told.
 ///
@@ -31,6 +35,8 @@ import java.util.OptionalLong;
 /// @param encodingsVersion `0.6.1`, `1.0.0` or `2.0.0`
 /// @param metric see [dev.nibble.pipeline.measure.TaskMetrics#NAMES]
 /// @param maxMemory bytes that the samples of a batch and their activations may take
+/// @param runDirectory where finished stages are kept
+/// @param ladder whether the model is measured after each step of the recipe
 /// @param force whether results may replace what exists
 /// @param command the command line, for the report
 /// @param version of Nibble, for the report
@@ -53,6 +59,8 @@ public record QuantizeOptions(
         int threads,
         long seed,
         OptionalLong maxMemory,
+        Optional<Path> runDirectory,
+        boolean ladder,
         boolean force,
         String command,
         String version) {
@@ -63,9 +71,6 @@ public record QuantizeOptions(
     public static final List<String> FILES =
             List.of("model.qdq.onnx", "model.float.onnx", "model.encodings", "report.json", "report.html");
 
-    /// What the buffers of a run may take where nothing is said.
-    static final long DEFAULT_MEMORY = 1L << 30;
-
     /// The samples for calibration, where there are any.
     ///
     /// @throws java.util.NoSuchElementException where there are none
@@ -74,8 +79,29 @@ public record QuantizeOptions(
     }
 
     /// `--max-memory`, or the default.
-    long memory() {
-        return maxMemory.orElse(DEFAULT_MEMORY);
+    MemoryBudget memory() {
+        return MemoryBudget.of(maxMemory);
+    }
+
+    /// What every stage of a run follows from, beside the model: versions, and the samples with how they are read.
+    String followed(String executor) {
+        DataOptions read = data().options();
+        StringBuilder all = new StringBuilder();
+        all.append(version).append(' ').append(executor).append(' ').append(batch());
+        Stream.of(data().path(), read.text().tokenizer(), read.text().lengths())
+                .filter(Objects::nonNull)
+                .forEach(path -> all.append(' ').append(FileDigest.ofAll(path)));
+        List<Object> numbers = new ArrayList<>();
+        Stream.of(read.layout(), read.resize(), read.crop(), read.mean(), read.std(), read.scale())
+                .forEach(value -> numbers.add(String.valueOf(value)));
+        Stream.of(
+                        read.skip(),
+                        read.every(),
+                        read.take(),
+                        read.text().maxLength(),
+                        read.text().padding())
+                .forEach(value -> numbers.add(String.valueOf(value)));
+        return all.append(numbers).toString();
     }
 
     /// How many samples run at once where that is said; else 0.

@@ -12,11 +12,15 @@ import dev.nibble.pipeline.calibrate.InputMeans;
 import dev.nibble.pipeline.calibrate.JoinedRanges;
 import dev.nibble.pipeline.calibrate.MaskedScores;
 import dev.nibble.pipeline.calibrate.OutputErrors;
+import dev.nibble.pipeline.calibrate.RangeCosts;
 import dev.nibble.pipeline.calibrate.Ranges;
+import dev.nibble.pipeline.memory.MemoryBudget;
+import dev.nibble.pipeline.output.RunDirectory;
 import dev.nibble.pipeline.recover.Algorithm;
 import dev.nibble.pipeline.recover.PrepareChannels;
 import dev.nibble.pipeline.recover.Recipe;
 import dev.nibble.pipeline.recover.RecoverWeights;
+import dev.nibble.pipeline.recover.StageContents;
 import dev.nibble.quant.Encoding;
 import dev.nibble.quant.QuantizedTensor;
 import dev.nibble.quant.TensorEncoding;
@@ -35,12 +39,14 @@ import dev.nibble.quant.place.WeightQuantizer;
 import dev.nibble.quant.range.RangeSearch;
 import dev.nibble.quant.range.WeightRanges;
 import dev.nibble.quant.weight.CorrectBias;
+import dev.nibble.quant.weight.RowRanges;
 import dev.nibble.report.PassRecord;
 import dev.nibble.target.PlacementRules;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /// A model with its quantization: where the quantizers are, what they do, and both files that follow from it.
@@ -48,6 +54,7 @@ import org.jspecify.annotations.Nullable;
 /// @param exact the float model before any rounding, with the plan's value names: what errors are taken against
 /// @param biases what bias correction did; null where it was not asked for
 /// @param channelPasses what was done to the float model's channels before anything was quantized
+/// @param channelRanges what that did to the weight whose rows differed most
 /// @param recovered what deciding the weights did; null where it was not asked for
 /// @param choices the range chosen for each encoding, by the value whose encoding it is
 /// @param twin the float model that the encodings key on
@@ -61,6 +68,7 @@ public record QuantizedModel(
         Model exact,
         CorrectBias.@Nullable Result biases,
         List<PassRecord> channelPasses,
+        Optional<RowRanges> channelRanges,
         RecoverWeights.@Nullable Result recovered,
         Map<String, Ranges.Choice> choices,
         Quantization quantization,
@@ -79,8 +87,9 @@ public record QuantizedModel(
     /// @param model prepared: see [PreparedModel]
     /// @param parameters how the ranges of weights are chosen
     /// @param recipe what is done to get accuracy back
-    /// @param maxMemory bytes that the tensors of calibration may take
+    /// @param memory what the tensors of calibration may take
     /// @param batch samples a run; 0 leaves the choice to the plan
+    /// @param run keeps finished stages
     public static QuantizedModel of(
             Model model,
             PlacementRules rules,
@@ -92,32 +101,26 @@ public record QuantizedModel(
             DataSet data,
             Executor executor,
             int threads,
-            long maxMemory,
+            MemoryBudget memory,
             int batch,
             Doctor doctor,
+            RunDirectory run,
             Progress progress) {
         recipe.requireScopes(model.graph());
-        PrepareChannels.Result channels = PrepareChannels.of(model, recipe, data, executor, threads, progress);
+        PrepareChannels.Result channels = PrepareChannels.of(model, recipe, data, executor, threads, run, progress);
         PlacementPlan plan = plan(channels.model(), rules, precision);
         Executor.Options options = new Executor.Options(threads, Executor.Optimization.DEFAULT);
         long start = System.nanoTime();
-        Map<String, Observation> observed = Calibration.observe(
-                MaskedScores.separable(plan.model()),
-                plan.observed(),
-                data,
-                executor,
-                threads,
-                maxMemory,
-                batch,
-                doctor,
-                progress);
+        Map<String, Observation> observed =
+                observed(plan, data, executor, threads, memory, batch, doctor, run, progress);
         plan = MaskedScores.bound(plan, observed, precision.activationBits().orElse(16));
         observed = MaskedScores.asBounded(plan, observed);
         long calibrated = System.nanoTime();
         Ranges ranges = Ranges.search(plan, observed, calibrator.searches());
         Map<String, Ranges.Choice> choices = switch (calibrator) {
             case Calibrator.Single(var search) -> ranges.all(search.id());
-            case Calibrator.Auto auto -> ranges.best(plan, costs(plan, ranges, data, executor, options, progress));
+            case Calibrator.Auto auto ->
+                ranges.best(plan, costs(plan, ranges, data, executor, options, memory, progress));
         };
         Map<String, Encoding> encodings = new LinkedHashMap<>();
         choices.forEach((source, choice) -> encodings.put(source, choice.range().encoding()));
@@ -130,7 +133,7 @@ public record QuantizedModel(
         Recipe.Step correction = recipe.step(Algorithm.CORRECT_BIAS).orElse(null);
         if (recipe.decidesWeights()) {
             recovered = RecoverWeights.of(
-                    plan, result.quantization(), recipe, data, executor, threads, maxMemory, progress);
+                    plan, result.quantization(), recipe, data, executor, threads, memory.bytes(), run, progress);
             plan = recovered.plan();
             codes = recovered.codes();
             result = QuantizeModel.apply(plan, encodings, weights, codes);
@@ -152,6 +155,7 @@ public record QuantizedModel(
         ExportResult export = QdqExport.export(plan, result.quantization(), boundary);
         List<Finding> findings = new ArrayList<>(plan.notes());
         findings.addAll(result.findings());
+        findings.addAll(MaskedScores.findings(plan, observed, encodings));
         findings.addAll(JoinedRanges.find(plan, observed, result.quantization().activations()));
         findings.addAll(export.findings());
         Model twin = FloatTwin.of(plan, result.quantization());
@@ -161,6 +165,7 @@ public record QuantizedModel(
                 exact,
                 corrected,
                 channels.passes(),
+                RowRanges.worst(model, channels.model()),
                 recovered,
                 choices,
                 result.quantization(),
@@ -170,6 +175,33 @@ public record QuantizedModel(
                 parameters.id(),
                 (calibrated - start) / 1e9,
                 (done - calibrated) / 1e9);
+    }
+
+    /// What calibration sees, or what `run` keeps of it.
+    private static Map<String, Observation> observed(
+            PlacementPlan plan,
+            DataSet data,
+            Executor executor,
+            int threads,
+            MemoryBudget memory,
+            int batch,
+            Doctor doctor,
+            RunDirectory run,
+            Progress progress) {
+        Model model = MaskedScores.separable(plan.model());
+        List<Object> follows = new ArrayList<>(run.keeps() ? StageContents.parts(model) : List.of());
+        follows.add(plan.observed());
+        follows.add(memory.bytes());
+        RunDirectory.Key key = run.key("calibration", follows.toArray());
+        Optional<StageContents.Observed> kept = run.read(key, "calibration", StageContents::observed);
+        if (kept.isPresent()) {
+            doctor.recall(kept.get().findings());
+            return kept.get().values();
+        }
+        Map<String, Observation> observed =
+                Calibration.observe(model, plan.observed(), data, executor, threads, memory, batch, doctor, progress);
+        run.write(key, out -> StageContents.write(new StageContents.Observed(observed, doctor.findings()), out));
+        return observed;
     }
 
     /// The weights alone, each by its own values: no sample is looked at, and no model is run.
@@ -191,6 +223,7 @@ public record QuantizedModel(
                 plan.model(),
                 null,
                 List.of(),
+                Optional.empty(),
                 null,
                 Map.of(),
                 result.quantization(),
@@ -231,6 +264,7 @@ public record QuantizedModel(
             DataSet data,
             Executor executor,
             Executor.Options options,
+            MemoryBudget memory,
             Progress progress) {
         Map<String, Map<String, Encoding>> candidates = ranges.encodings(plan);
         List<String> values = plan.activations().stream()
@@ -238,14 +272,16 @@ public record QuantizedModel(
                 .filter(name -> candidates.values().stream().anyMatch(c -> c.containsKey(name)))
                 .toList();
         long samples = Math.min(COMPARED_SAMPLES, data.size());
-        try (Progress.Stage stage = progress.begin("comparing ranges", samples);
-                OutputErrors errors = new OutputErrors(plan.model(), values, executor, options)) {
-            for (long i = 0; i < samples; i++) {
-                Map<String, Tensor> inputs = data.sample(i * data.size() / samples);
-                errors.add(inputs, candidates);
-                stage.advance();
-            }
-            return errors.costs();
-        }
+        return new RangeCosts(
+                        plan.model(),
+                        candidates,
+                        samples,
+                        i -> data.sample(i * data.size() / samples),
+                        data.sample(data.largest()),
+                        executor,
+                        options,
+                        memory,
+                        progress)
+                .costs(values);
     }
 }

@@ -37,17 +37,16 @@ final class RecoveryPasses {
     /// What each step did to the error at the layers' outputs: the mean over layers, in decibels.
     private static List<String> worth(List<RecoverWeights.LayerOutcome> layers) {
         List<String> worth = new ArrayList<>();
-        WeightStep before = null;
+        double[] earlier =
+                layers.stream().mapToDouble(RecoverWeights.LayerOutcome::before).toArray();
         for (WeightStep step : WeightStep.values()) {
             double gained = 0;
             int counted = 0;
-            for (RecoverWeights.LayerOutcome layer : layers) {
-                Double error = layer.steps().get(step);
-                Double earlier = before == null
-                        ? Double.valueOf(layer.before())
-                        : layer.steps().get(before);
-                if (error != null && earlier != null && error > 0 && earlier > 0) {
-                    gained += 10 * Math.log10(earlier / error);
+            for (int i = 0; i < earlier.length; i++) {
+                Double error = layers.get(i).steps().get(step);
+                if (error != null && error > 0 && earlier[i] > 0) {
+                    gained += 10 * Math.log10(earlier[i] / error);
+                    earlier[i] = error;
                     counted++;
                 }
             }
@@ -58,7 +57,6 @@ final class RecoveryPasses {
                         algorithm(step).id(),
                         gained / counted,
                         counted));
-                before = step;
             }
         }
         return worth;

@@ -9,11 +9,15 @@ import dev.nibble.graph.Model;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.Tensor;
 import dev.nibble.graph.ValueInfo;
+import dev.nibble.htp.HtpExecutor;
+import dev.nibble.htp.HtpSession;
 import dev.nibble.pipeline.RunResult.Output;
+import dev.nibble.pipeline.htp.HtpDevice;
 import dev.nibble.pipeline.output.StagedDirectory;
 import dev.nibble.run.OrtExecutor;
 import dev.nibble.run.OrtModel;
 import dev.nibble.run.soak.Latencies;
+import dev.nibble.run.soak.ProcessState;
 import dev.nibble.run.soak.Soak;
 import dev.nibble.run.soak.SoakResult;
 import java.io.IOException;
@@ -29,6 +33,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
@@ -55,6 +60,9 @@ public final class RunModel {
     /// Runs that are profiled: a mean of more would hardly differ, and the file grows with each.
     private static final int PROFILED = 20;
 
+    /// As Qualcomm's plugin writes it.
+    private static final String HTP_PROFILE = "profile.csv";
+
     private final Options options;
     private final List<String> said = new ArrayList<>();
     private final List<String> files = new ArrayList<>();
@@ -66,6 +74,7 @@ public final class RunModel {
     /// @param perfProfile one of [#PERF_PROFILES]
     /// @param profiling how much is written beside the outputs
     /// @param out the folder to write to
+    /// @param htp the emulator to run on; empty: ONNX Runtime on the CPU
     public record Options(
             Path model,
             QuantizeOptions.Samples data,
@@ -76,7 +85,8 @@ public final class RunModel {
             String perfProfile,
             Profiling profiling,
             Path out,
-            boolean overwrite) {}
+            boolean overwrite,
+            Optional<HtpDevice> htp) {}
 
     /// How much `run` writes about time.
     public enum Profiling {
@@ -109,7 +119,6 @@ public final class RunModel {
         Model model = file.model();
         List<String> names =
                 model.graph().outputs().stream().map(ValueInfo::name).toList();
-        OrtExecutor executor = new OrtExecutor();
         Executor.Options how = new Executor.Options(options.threads(), Executor.Optimization.DEFAULT);
         List<String> written = new ArrayList<>(List.of("run.json", "run.html"));
         if (options.profiling() != Profiling.OFF) {
@@ -118,6 +127,9 @@ public final class RunModel {
         if (options.profiling() == Profiling.DETAILED) {
             written.add("profile.json");
         }
+        if (options.htp().isPresent()) {
+            written.add(HTP_PROFILE);
+        }
         try (StagedDirectory staged = StagedDirectory.open(options.out(), written, options.overwrite());
                 Arena arena = Arena.ofShared()) {
             List<Map<String, Tensor>> inputs = inputs(model, arena);
@@ -125,7 +137,7 @@ public final class RunModel {
             Latencies latencies;
             SoakResult soak = null;
             long[] nanos = new long[options.iterations()];
-            try (OrtModel session = executor.open(model, names, how)) {
+            try (Executor.Session session = open(model, names, how)) {
                 outputs = outputs(session, inputs, staged);
                 latencies = latencies(session, inputs, nanos, progress);
                 if (options.soak() > 0) {
@@ -136,16 +148,24 @@ public final class RunModel {
             if (options.profiling() != Profiling.OFF) {
                 latencyFile(staged, nanos);
             }
-            if (options.profiling() == Profiling.DETAILED) {
-                profile = profile(executor, model, names, how, inputs, staged);
+            if (options.htp().isPresent() && options.profiling() != Profiling.OFF) {
+                profile = htpProfile(options.htp().get(), model, names, how, inputs, staged);
+            } else if (options.profiling() == Profiling.DETAILED) {
+                profile = profile(model, names, how, inputs, staged);
             }
-            said.add("times are of this machine's processor (ONNX Runtime), not of an NPU");
+            said.add(options.htp()
+                    .map(device -> "times, and cycles in a profile, are this machine's work for emulating the HTP of "
+                            + device.target().name() + ", not a device's")
+                    .orElse("times are of this machine's processor (ONNX Runtime), not of an NPU"));
             if (!options.perfProfile().isEmpty()) {
-                said.add("--perf-profile sets a device's clocks and does nothing here");
+                said.add(
+                        options.htp().isPresent()
+                                ? "--perf-profile was passed on, and changes nothing on an emulator"
+                                : "--perf-profile sets a device's clocks and does nothing here");
             }
             RunResult result = new RunResult(
                     options.model().toString(),
-                    "cpu",
+                    options.htp().isPresent() ? HtpDevice.NAME : "cpu",
                     "host",
                     inputs.size(),
                     options.iterations(),
@@ -166,6 +186,17 @@ public final class RunModel {
             staged.commit();
             return result;
         }
+    }
+
+    private Executor.Session open(Model model, List<String> names, Executor.Options how) {
+        if (options.htp().isPresent()) {
+            return options.htp()
+                    .get()
+                    .executor(1)
+                    .timed(options.perfProfile(), Optional.empty())
+                    .open(model, names, how);
+        }
+        return new OrtExecutor().open(model, names, how);
     }
 
     /// The samples, in native memory that ONNX Runtime reads in place.
@@ -198,7 +229,7 @@ public final class RunModel {
     }
 
     /// As qnn-net-run lays them out: `output/Result_0/NAME.raw`.
-    private List<Output> outputs(OrtModel session, List<Map<String, Tensor>> inputs, StagedDirectory staged)
+    private List<Output> outputs(Executor.Session session, List<Map<String, Tensor>> inputs, StagedDirectory staged)
             throws IOException {
         List<Output> outputs = new ArrayList<>();
         for (int i = 0; i < inputs.size(); i++) {
@@ -222,7 +253,8 @@ public final class RunModel {
         return outputs;
     }
 
-    private Latencies latencies(OrtModel session, List<Map<String, Tensor>> inputs, long[] nanos, Progress progress) {
+    private Latencies latencies(
+            Executor.Session session, List<Map<String, Tensor>> inputs, long[] nanos, Progress progress) {
         long[] warmup = new long[WARMUP];
         for (int i = 0; i < WARMUP; i++) {
             warmup[i] = once(session, inputs.get(i % inputs.size())).nanos();
@@ -236,18 +268,54 @@ public final class RunModel {
         return Latencies.of(warmup, nanos);
     }
 
-    private SoakResult soak(OrtModel session, List<Map<String, Tensor>> inputs, Progress progress) {
+    private SoakResult soak(Executor.Session session, List<Map<String, Tensor>> inputs, Progress progress) {
         try (Progress.Stage stage = progress.begin("soaking", options.soak())) {
             return Soak.run(
                     sample -> once(session, inputs.get(sample)),
                     inputs.size(),
                     options.soak(),
                     WARMUP,
-                    done -> stage.advance());
+                    done -> stage.advance(),
+                    () -> state(session));
         }
     }
 
-    private static Soak.Run once(OrtModel session, Map<String, Tensor> inputs) {
+    /// Of the process that computes.
+    private static ProcessState state(Executor.Session session) {
+        return session instanceof HtpSession htp && !htp.processes().isEmpty()
+                ? ProcessState.of(htp.processes().getFirst())
+                : ProcessState.now();
+    }
+
+    /// What the plugin writes of some runs of their own.
+    private String htpProfile(
+            HtpDevice device,
+            Model model,
+            List<String> names,
+            Executor.Options how,
+            List<Map<String, Tensor>> inputs,
+            StagedDirectory staged) {
+        HtpExecutor.Profile wanted =
+                new HtpExecutor.Profile(options.profiling() == Profiling.DETAILED, staged.file(HTP_PROFILE));
+        int runs = Math.min(PROFILED, options.iterations());
+        try (Executor.Session session = device.executor(1)
+                .timed(options.perfProfile(), Optional.of(wanted))
+                .open(model, names, how)) {
+            for (int i = 0; i < runs; i++) {
+                session.run(inputs.get(i % inputs.size()));
+            }
+        }
+        if (!Files.exists(wanted.file())) {
+            throw new NibbleException(
+                    "Qualcomm's plugin wrote no profile of '%s'".formatted(options.model()),
+                    "run without --profiling-level, or see nibble htp status");
+        }
+        files.add(HTP_PROFILE);
+        said.add("%s is of %d runs of their own".formatted(HTP_PROFILE, runs));
+        return HTP_PROFILE;
+    }
+
+    private static Soak.Run once(Executor.Session session, Map<String, Tensor> inputs) {
         long start = System.nanoTime();
         Map<String, Tensor> outputs = session.run(inputs);
         long nanos = System.nanoTime() - start;
@@ -257,7 +325,6 @@ public final class RunModel {
     }
 
     private @Nullable String profile(
-            OrtExecutor executor,
             Model model,
             List<String> names,
             Executor.Options how,
@@ -265,7 +332,7 @@ public final class RunModel {
             StagedDirectory staged)
             throws IOException {
         Path folder = Files.createTempDirectory("nibble-run");
-        try (OrtModel session = executor.openProfiled(model, names, how, folder.resolve("profile"))) {
+        try (OrtModel session = new OrtExecutor().openProfiled(model, names, how, folder.resolve("profile"))) {
             for (int i = 0; i < Math.min(PROFILED, options.iterations()); i++) {
                 session.run(inputs.get(i % inputs.size()));
             }

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 
 /// What `run` measured.
 ///
-/// @param on `cpu`
+/// @param on `cpu` or `htp`, the emulator
 /// @param badge whose times these are: `host`
 /// @param samples different inputs, taken in turn
 /// @param warmup runs before, which are in none of the figures but `latency.firstMicros`

@@ -71,7 +71,15 @@ class AimetParityTest {
             ranges = Ranges.search(
                     plan,
                     Calibration.observe(
-                            rounded, plan.observed(), data, EXECUTOR, 2, 1L << 28, 64, new Doctor(), Progress.none()),
+                            rounded,
+                            plan.observed(),
+                            data,
+                            EXECUTOR,
+                            2,
+                            new dev.nibble.pipeline.memory.MemoryBudget(1L << 28, false),
+                            64,
+                            new Doctor(),
+                            Progress.none()),
                     List.of(new RangeSearch.MinMax()));
         }
         Map<String, Ranges.Choice> chosen = ranges.all("min-max");

@@ -19,6 +19,8 @@ import org.jspecify.annotations.Nullable;
 /// @param histograms of the worst tensors, worst first
 /// @param skipped what was not quantized or not fused
 /// @param passes in the order in which they ran
+/// @param ladder plain rounding, then the recipe step by step; empty where that was not asked for
+/// @param channelRanges of the weight whose channels differed most before they were prepared; absent where none were
 /// @param assumptions what was taken for granted, a sentence each
 /// @param badges where the numbers of a field come from, by the field's name (`metric`, `tensors.sqnrDb`, …)
 /// @param next best first
@@ -43,6 +45,8 @@ public record ResultDocument(
         List<TensorHistogram> histograms,
         List<Skipped> skipped,
         List<PassRecord> passes,
+        List<LadderRung> ladder,
+        @Nullable ChannelRanges channelRanges,
         List<Finding> findings,
         List<FileRecord> files,
         List<SamplePicture> pictures,
@@ -75,6 +79,7 @@ public record ResultDocument(
         histograms = Values.list(histograms);
         skipped = Values.list(skipped);
         passes = Values.list(passes);
+        ladder = Values.list(ladder);
         findings = Values.list(findings);
         files = Values.list(files);
         pictures = Values.list(pictures);

@@ -29,6 +29,8 @@ public final class ResultDocumentBuilder {
     private @Nullable Long peakRssBytes;
     private @Nullable Reproduce reproduce;
     private @Nullable Machine machine;
+    private final List<LadderRung> ladder = new ArrayList<>();
+    private @Nullable ChannelRanges channelRanges;
     private final List<String> assumptions = new ArrayList<>();
     private final Map<String, Badge> badges = new LinkedHashMap<>();
     private final List<NextStep> next = new ArrayList<>();
@@ -101,6 +103,17 @@ public final class ResultDocumentBuilder {
 
     public ResultDocumentBuilder skipped(List<Skipped> values) {
         skipped.addAll(values);
+        return this;
+    }
+
+    /// In order, the last one the whole recipe.
+    public ResultDocumentBuilder ladder(List<LadderRung> values) {
+        ladder.addAll(values);
+        return this;
+    }
+
+    public ResultDocumentBuilder channelRanges(ChannelRanges value) {
+        channelRanges = value;
         return this;
     }
 
@@ -189,6 +202,8 @@ public final class ResultDocumentBuilder {
                 histograms,
                 skipped,
                 passes,
+                ladder,
+                channelRanges,
                 findings,
                 files,
                 pictures,

@@ -6,12 +6,14 @@ import ai.onnxruntime.OrtLoggingLevel;
 import ai.onnxruntime.OrtSession;
 import ai.onnxruntime.OrtSession.SessionOptions.ExecutionMode;
 import ai.onnxruntime.OrtSession.SessionOptions.OptLevel;
+import dev.nibble.graph.Dim;
 import dev.nibble.graph.Executor;
 import dev.nibble.graph.Initializer;
 import dev.nibble.graph.Model;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.Tensor;
 import dev.nibble.graph.ValueInfo;
+import dev.nibble.graph.ValueType;
 import dev.nibble.graph.io.ModelWriter;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -25,8 +27,9 @@ import org.jspecify.annotations.Nullable;
 /// Models must have passed Nibble's own checks before: ONNX Runtime is native code, and a damaged model may crash
 /// it. Nothing is printed; all that goes wrong is thrown.
 public final class OrtExecutor implements Executor {
-    /// Models with more bytes of weights are handed over as files, which ONNX Runtime maps.
-    private static final long INLINE_LIMIT = 1_000_000_000L;
+    /// Models with more bytes of weights are handed over as files, which ONNX Runtime maps: bytes would be copied four
+    /// times on their way.
+    private static final long INLINE_LIMIT = 48L << 20;
 
     /// ONNX Runtime 1.29 crashes the process while it loads if the process's command line takes more (observed on
     /// Linux: 4,090 bytes load, 4,100 do not).
@@ -100,6 +103,8 @@ public final class OrtExecutor implements Executor {
         Model given = readable(fetching.model());
         Path folder = null;
         try (OrtSession.SessionOptions settings = settings(options)) {
+            // A plan of memory is kept for each shape of the inputs, and none of them is used twice where shapes vary.
+            settings.setMemoryPatternOptimization(isStatic(given));
             if (profile != null) {
                 settings.enableProfiling(profile.toString());
             }
@@ -175,6 +180,14 @@ public final class OrtExecutor implements Executor {
                     case DEFAULT -> OptLevel.ALL_OPT;
                 });
         return settings;
+    }
+
+    private static boolean isStatic(Model model) {
+        return model.graph().feeds().stream()
+                .allMatch(input -> input.tensorType()
+                        .map(ValueType.TensorType::dims)
+                        .map(dims -> dims.stream().allMatch(dim -> dim instanceof Dim.Known))
+                        .orElse(false));
     }
 
     private static long weightBytes(Model model) {

@@ -280,6 +280,7 @@ public final class OrtModel implements Executor.Session {
         try {
             if (session != null && sharers.decrementAndGet() == 0) {
                 session.close();
+                NativeHeap.trim();
             }
         } catch (OrtException e) {
             throw OrtFailure.of(name, "cannot be closed", e);

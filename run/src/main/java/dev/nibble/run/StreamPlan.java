@@ -17,7 +17,7 @@ public record StreamPlan(int workers, int threadsEach, int batch, long bytesPerS
     private static final long BATCH_BYTES = 32L << 20;
 
     /// ONNX Runtime needs about as much again as what it hands out, and as much for a first run.
-    private static final int COPIES = 3;
+    public static final int COPIES = 3;
 
     public StreamPlan {
         if (workers < 1 || threadsEach < 1 || batch < 1) {

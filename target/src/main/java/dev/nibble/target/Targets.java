@@ -24,6 +24,12 @@ import tools.jackson.dataformat.toml.TomlMapper;
 /// form.
 public final class Targets {
     private static final TomlMapper MAPPER = new TomlMapper();
+
+    /// Chips with a Hexagon of an earlier generation, by the names that people ask for.
+    private static final Map<String, String> BEFORE_HTP = Map.of(
+            "sdm660", "v62", "msm8998", "v62", "sdm845", "v65", "sm8150", "v66", "sm8250", "v66", "qrb5165", "v66",
+            "qcs610", "v66");
+
     private static final List<String> RATES = List.of(
             "hvx_threads",
             "dram_peak_gbs",
@@ -64,6 +70,12 @@ public final class Targets {
             }
             known.add(target.name());
             known.addAll(target.aliases());
+        }
+        String generation = BEFORE_HTP.get(file);
+        if (generation != null) {
+            throw new NibbleException(
+                    "'%s' is too old: its Hexagon %s has no HTP, which came with v68".formatted(name, generation),
+                    "choose sm8350 or newer; nibble targets lists them all");
         }
         throw new NibbleException(
                 "there is no target '" + name + "'", Nearest.didYouMean(name, known, "nibble targets lists them all"));

@@ -38,12 +38,20 @@ public final class BindShapes {
         ///
         /// @throws NibbleException where an input is still open
         public Model requireStatic() {
+            if (open.isEmpty()) {
+                return model;
+            }
+            boolean one = open.size() == 1;
+            List<String> inputs = new ArrayList<>();
+            List<String> options = new ArrayList<>();
             open.forEach((name, type) -> {
-                throw new NibbleException(
-                        "input '%s' has an open shape: %s".formatted(name, type),
-                        "give it one: --shape %s=%s".formatted(name, example(type)));
+                inputs.add(one ? "'%s' has an open shape: %s".formatted(name, type) : "'%s' %s".formatted(name, type));
+                options.add("--shape %s=%s".formatted(name, example(type)));
             });
-            return model;
+            throw new NibbleException(
+                    (one ? "input " : "%d inputs have open shapes: ".formatted(open.size()))
+                            + String.join(", ", inputs),
+                    (one ? "give it one: " : "give them some: ") + String.join(" ", options));
         }
 
         private static String example(ValueType type) {

@@ -8,6 +8,8 @@ import dev.nibble.graph.Executor;
 import dev.nibble.graph.Model;
 import dev.nibble.graph.Tensor;
 import dev.nibble.pipeline.Progress;
+import dev.nibble.pipeline.memory.MemoryBudget;
+import dev.nibble.pipeline.memory.ValueSizes;
 import dev.nibble.quant.observe.Observation;
 import dev.nibble.quant.observe.Observer;
 import dev.nibble.run.SampleBatch;
@@ -21,7 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/// One pass over the samples, after which every calibrator is ready.
+/// One pass over the samples, or as many as the memory asks for, after which every calibrator is ready.
 public final class Calibration {
     private Calibration() {}
 
@@ -30,7 +32,8 @@ public final class Calibration {
     /// @param values graph inputs or intermediate values; only these are fetched, so that the executor's fused kernels
     ///     stay fused everywhere else
     /// @param threads threads in all
-    /// @param maxMemory bytes that the tensors of the batches under way may take
+    /// @param memory what the tensors of the batches under way may take; where not all values fit at once, there are
+    ///     several passes
     /// @param batch samples a run; 0 leaves the choice to the plan
     /// @param doctor looks at each sample as it goes by
     public static Map<String, Observation> observe(
@@ -39,15 +42,37 @@ public final class Calibration {
             DataSet data,
             Executor executor,
             int threads,
-            long maxMemory,
+            MemoryBudget memory,
             int batch,
             Doctor doctor,
             Progress progress) {
-        long bytes = StreamedRun.bytesPerSample(executor, model, values, new SampleBatch(0, 1, data.sample(0)));
-        StreamPlan plan = StreamPlan.of(bytes, threads, maxMemory, batch);
+        ValueSizes sizes = ValueSizes.of(model, values, data.sample(data.largest()), executor);
+        long base = sizes.inputs() + sizes.live();
+        List<List<String>> passes =
+                memory.groups(values, base, value -> StreamPlan.COPIES * sizes.of(value), "calibration");
+        Map<String, Observation> observations = new LinkedHashMap<>();
+        String what = MemoryBudget.announced("calibrating", passes.size());
+        try (Progress.Stage stage = progress.begin(what, data.size() * passes.size())) {
+            for (List<String> group : passes) {
+                long bytes = Math.ceilDiv(base, StreamPlan.COPIES) + sizes.of(group);
+                StreamPlan plan = StreamPlan.of(Math.ceilDiv(bytes, sizes.rows()), threads, memory.tensors(), batch);
+                Doctor once = observations.isEmpty() ? doctor : new Doctor();
+                observations.putAll(pass(model, group, data, executor, plan, once, stage));
+            }
+        }
+        return observations;
+    }
+
+    private static Map<String, Observation> pass(
+            Model model,
+            List<String> values,
+            DataSet data,
+            Executor executor,
+            StreamPlan plan,
+            Doctor doctor,
+            Progress.Stage stage) {
         List<Worker> workers = new ArrayList<>();
-        try (Progress.Stage stage = progress.begin("calibrating", data.size());
-                Batches batches = data.batches(plan.batch(), doctor)) {
+        try (Batches batches = data.batches(plan.batch(), doctor)) {
             for (int i = 0; i < plan.workers(); i++) {
                 workers.add(new Worker(Observer.valuesPerSample(data.size())));
             }
@@ -76,7 +101,7 @@ public final class Calibration {
         for (String value : values) {
             Observation all = Observation.NONE;
             for (Worker worker : workers) {
-                Observer observer = worker.observers.get(value);
+                Observer observer = worker.observers.remove(value);
                 all = observer == null ? all : all.merge(observer.observation());
             }
             observations.put(value, all);

@@ -3,6 +3,7 @@ package dev.nibble.pipeline.calibrate;
 import dev.nibble.graph.Nearest;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.quant.range.RangeSearch;
+import java.util.ArrayList;
 import java.util.List;
 
 /// How the ranges of activations are chosen.
@@ -31,13 +32,7 @@ public sealed interface Calibrator {
                     "use 99.99, which is what QAIRT takes");
         }
         return switch (name) {
-            case "auto" ->
-                new Auto(List.of(
-                        new RangeSearch.MinMax(),
-                        new RangeSearch.Percentile(percent),
-                        new RangeSearch.Mse(),
-                        new RangeSearch.Sqnr(),
-                        new RangeSearch.Entropy()));
+            case "auto" -> new Auto(candidates(percent));
             case "min-max", "tf", "min_max" -> new Single(new RangeSearch.MinMax());
             case "percentile" -> new Single(new RangeSearch.Percentile(percent));
             case "mse" -> new Single(new RangeSearch.Mse());
@@ -48,6 +43,20 @@ public sealed interface Calibrator {
                         "there is no calibration '" + name + "'",
                         Nearest.didYouMean(name, NAMES, "choose one of " + String.join(", ", NAMES)));
         };
+    }
+
+    /// Every method, and limits half an octave apart, down to a sixteenth of the largest magnitude.
+    private static List<RangeSearch> candidates(double percent) {
+        List<RangeSearch> all = new ArrayList<>(List.of(
+                new RangeSearch.MinMax(),
+                new RangeSearch.Percentile(percent),
+                new RangeSearch.Mse(),
+                new RangeSearch.Sqnr(),
+                new RangeSearch.Entropy()));
+        for (int half = 1; half <= 8; half++) {
+            all.add(new RangeSearch.Limit(Math.pow(2, -half / 2.0)));
+        }
+        return all;
     }
 
     /// The name that a user writes.

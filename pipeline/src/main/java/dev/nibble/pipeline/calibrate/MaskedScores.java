@@ -9,12 +9,16 @@ import dev.nibble.quant.Encoding;
 import dev.nibble.quant.Symmetry;
 import dev.nibble.quant.observe.Histogram;
 import dev.nibble.quant.observe.Observation;
+import dev.nibble.quant.place.Finding;
 import dev.nibble.quant.place.MaskConstant;
 import dev.nibble.quant.place.PlacementPlan;
 import dev.nibble.quant.range.ExpectedError;
 import dev.nibble.quant.range.RangeChoice;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -128,6 +132,47 @@ public final class MaskedScores {
             }
         }
         return scores;
+    }
+
+    /// A note for each mask that was found: the range of what Softmax reads with it, without it, and the one that was given.
+    ///
+    /// @param encodings by value
+    public static List<Finding> findings(
+            PlacementPlan plan, Map<String, Observation> observed, Map<String, Encoding> encodings) {
+        List<Finding> findings = new ArrayList<>();
+        Graph graph = plan.model().graph();
+        Map<String, Histogram> scores = find(plan, observed);
+        Set<String> masks = constants(graph).keySet();
+        Set<String> said = new LinkedHashSet<>();
+        for (Place place : places(graph)) {
+            Histogram own = scores.get(place.output());
+            Encoding encoding = encodings.get(place.output());
+            boolean constant = masks.contains(place.constant());
+            Observation mask = seen(observed.get(place.mask()));
+            boolean found = constant || mask != null && mask.histogram().min() < MASKED_BELOW;
+            if (own == null || encoding == null || !found || !said.add(place.output())) {
+                continue;
+            }
+            double low = observed.getOrDefault(place.output(), Observation.NONE)
+                    .histogram()
+                    .min();
+            findings.add(new Finding(
+                    "Q107",
+                    Finding.Severity.INFO,
+                    String.format(
+                            Locale.ROOT,
+                            "mask '%s' found before Softmax: the scores in '%s' reach from %.4g to %.4g, and their range is"
+                                    + " %.4g to %.4g; with what is masked it would begin at %s",
+                            constant ? place.constant() : place.mask(),
+                            place.output(),
+                            own.min(),
+                            own.max(),
+                            encoding.min(),
+                            encoding.max(),
+                            constant ? "the mask's own value" : String.format(Locale.ROOT, "%.4g", low)),
+                    ""));
+        }
+        return findings;
     }
 
     private static Set<Place> places(Graph graph) {

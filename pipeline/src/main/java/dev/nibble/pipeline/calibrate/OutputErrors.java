@@ -1,92 +1,148 @@
 package dev.nibble.pipeline.calibrate;
 
 import dev.nibble.graph.Executor;
-import dev.nibble.graph.Graph;
 import dev.nibble.graph.Model;
 import dev.nibble.graph.Tensor;
+import dev.nibble.pipeline.memory.MemoryBudget;
+import dev.nibble.pipeline.memory.ValueSizes;
 import dev.nibble.quant.Encoding;
 import dev.nibble.quant.Kernels;
 import dev.nibble.quant.measure.FloatPieces;
+import dev.nibble.quant.measure.PartOf;
 import dev.nibble.quant.measure.SignalToNoise;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.LongFunction;
 
 /// What the candidates for a tensor's range cost where it matters: at the output of the layers that consume the
 /// tensor, not in the tensor itself. A clipped value that the next layer multiplies by nothing costs nothing.
 ///
 /// The model is cut at every quantized activation ([FloatPieces]). Each candidate's values are fed to all cuts at
 /// once, so a layer with two inputs sees the error of both, and one run a candidate is enough for the whole model.
-public final class OutputErrors implements AutoCloseable {
+public final class OutputErrors {
+    /// What is fed is held three times: as computed, as handed to the other run, and rounded. What comes out is held twice
+    /// in each run.
+    private static final int COPIES = 4;
+
+    private final Model twin;
     private final FloatPieces pieces;
     private final List<String> targets;
-    private final Executor.Session whole;
-    private final Executor.Session cut;
+    private final Map<String, Set<String>> sources = new HashMap<>();
+    private final Executor executor;
+    private final Executor.Options options;
     private final Map<String, Map<String, SignalToNoise>> sums = new LinkedHashMap<>();
     private final Map<String, Map<String, SignalToNoise>> own = new LinkedHashMap<>();
+    private final Set<String> seenAlone = new HashSet<>();
     private final Kernels kernels = Kernels.best();
 
     /// @param twin the float model
     /// @param values the activations that are quantized
     public OutputErrors(Model twin, List<String> values, Executor executor, Executor.Options options) {
+        this.twin = twin;
+        this.executor = executor;
+        this.options = options;
         pieces = FloatPieces.cut(twin, values);
-        Graph graph = twin.graph();
         Set<String> reached = new LinkedHashSet<>();
-        pieces.reached().values().forEach(reached::addAll);
+        pieces.reached().forEach((value, ends) -> {
+            reached.addAll(ends);
+            ends.forEach(end ->
+                    sources.computeIfAbsent(end, e -> new LinkedHashSet<>()).add(value));
+        });
         targets = List.copyOf(reached);
-        Set<String> fetched = new LinkedHashSet<>(values);
-        fetched.addAll(targets);
-        fetched.removeIf(graph::isInput);
-        whole = executor.open(twin, List.copyOf(fetched), options);
-        try {
-            cut = executor.open(pieces.model(), targets, options);
-        } catch (RuntimeException e) {
-            whole.close();
-            throw e;
+    }
+
+    /// The consumers' outputs in groups that fit into `memory`.
+    ///
+    /// @param sizes of the values of one sample
+    /// @throws dev.nibble.graph.NibbleException where one output alone does not fit
+    public List<List<String>> groups(MemoryBudget memory, ValueSizes sizes) {
+        return memory.groups(
+                targets,
+                sizes.inputs() + sizes.live(),
+                target -> COPIES * (sizes.of(target) + sizes.of(sources.getOrDefault(target, Set.of()))),
+                "comparing ranges");
+    }
+
+    /// Adds the errors that `samples` samples show at the outputs of one group.
+    ///
+    /// @param sample the model's inputs
+    /// @param candidates by candidate's name, the encoding of each value; a value without one is fed as it is
+    public void add(
+            List<String> group,
+            long samples,
+            LongFunction<Map<String, Tensor>> sample,
+            Map<String, Map<String, Encoding>> candidates) {
+        Set<String> fetched = new LinkedHashSet<>();
+        group.forEach(target -> fetched.addAll(sources.getOrDefault(target, Set.of())));
+        Set<String> fed = Set.copyOf(fetched);
+        Set<String> alone = new HashSet<>(fed);
+        alone.removeAll(seenAlone);
+        seenAlone.addAll(fed);
+        fetched.addAll(group);
+        fetched.removeIf(twin.graph()::isInput);
+        Model part = PartOf.computing(pieces.model(), group);
+        try (Executor.Session whole = executor.open(twin, List.copyOf(fetched), options);
+                Executor.Session cut = executor.open(part, group, options)) {
+            for (long i = 0; i < samples; i++) {
+                Map<String, Tensor> inputs = sample.apply(i);
+                Map<String, Tensor> exact = new HashMap<>(inputs);
+                exact.putAll(whole.run(inputs));
+                candidates.forEach((candidate, encodings) ->
+                        add(candidate, encodings, inputs, exact, new Cut(part, cut, group, fed, alone)));
+            }
         }
     }
 
-    /// Adds the errors of one batch.
+    /// A part of the cut model that is being run.
     ///
-    /// @param inputs the model's inputs
-    /// @param candidates by candidate's name, the encoding of each value; a value without one is fed as it is
-    public void add(Map<String, Tensor> inputs, Map<String, Map<String, Encoding>> candidates) {
-        Map<String, Tensor> exact = new HashMap<>(inputs);
-        exact.putAll(whole.run(inputs));
-        candidates.forEach((candidate, encodings) -> {
-            try (Arena arena = Arena.ofConfined()) {
-                Map<String, Tensor> fed = new HashMap<>();
-                inputs.forEach((name, tensor) -> {
-                    if (!pieces.feeds().containsKey(name)) {
-                        fed.put(name, tensor);
-                    }
-                });
-                Map<String, SignalToNoise> inputNoise = own.computeIfAbsent(candidate, c -> new HashMap<>());
-                pieces.feeds().forEach((value, feed) -> {
-                    Tensor rounded = fed(exact, value, encodings.get(value), arena);
-                    Tensor before = exact.get(value);
-                    if (before != null) {
-                        inputNoise.merge(value, SignalToNoise.of(before, rounded), SignalToNoise::plus);
-                    }
-                    fed.put(feed, rounded);
-                });
-                Map<String, Tensor> seen = cut.run(fed);
-                Map<String, SignalToNoise> sum = sums.computeIfAbsent(candidate, c -> new HashMap<>());
-                for (String target : targets) {
-                    Tensor reference = exact.get(target);
-                    Tensor received = seen.get(target);
-                    if (reference != null && received != null) {
-                        sum.merge(target, SignalToNoise.of(reference, received), SignalToNoise::plus);
-                    }
+    /// @param fed the values that go into it
+    /// @param alone those whose own noise was not added up with another part
+    private record Cut(
+            Model part, Executor.Session session, List<String> targets, Set<String> fed, Set<String> alone) {}
+
+    private void add(
+            String candidate,
+            Map<String, Encoding> encodings,
+            Map<String, Tensor> inputs,
+            Map<String, Tensor> exact,
+            Cut cut) {
+        try (Arena arena = Arena.ofConfined()) {
+            Map<String, Tensor> fed = new HashMap<>();
+            inputs.forEach((name, tensor) -> {
+                if (!pieces.feeds().containsKey(name) && cut.part().graph().isInput(name)) {
+                    fed.put(name, tensor);
+                }
+            });
+            Map<String, SignalToNoise> inputNoise = own.computeIfAbsent(candidate, c -> new HashMap<>());
+            pieces.feeds().forEach((value, feed) -> {
+                if (!cut.part().graph().isInput(feed) || !exact.containsKey(value)) {
+                    return;
+                }
+                Tensor rounded = fed(exact, value, encodings.get(value), arena);
+                Tensor before = exact.get(value);
+                if (before != null && cut.alone().contains(value)) {
+                    inputNoise.merge(value, SignalToNoise.of(before, rounded), SignalToNoise::plus);
+                }
+                fed.put(feed, rounded);
+            });
+            Map<String, Tensor> seen = cut.session().run(fed);
+            Map<String, SignalToNoise> sum = sums.computeIfAbsent(candidate, c -> new HashMap<>());
+            for (String target : cut.targets()) {
+                Tensor reference = exact.get(target);
+                Tensor received = seen.get(target);
+                if (reference != null && received != null) {
+                    sum.merge(target, SignalToNoise.of(reference, received), SignalToNoise::plus);
                 }
             }
-        });
+        }
     }
 
     private Tensor fed(
@@ -144,11 +200,5 @@ public final class OutputErrors implements AutoCloseable {
             }
         });
         return result;
-    }
-
-    @Override
-    public void close() {
-        whole.close();
-        cut.close();
     }
 }

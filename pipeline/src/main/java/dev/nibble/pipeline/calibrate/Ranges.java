@@ -10,13 +10,20 @@ import dev.nibble.quant.place.PlacementPlan;
 import dev.nibble.quant.range.RangeChoice;
 import dev.nibble.quant.range.RangeSearch;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.DoubleSummaryStatistics;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// The candidates for the range of each encoding, all of them from one histogram, and the choice among them.
 public final class Ranges {
+    /// Ranges that differ by less are alike.
+    private static final double DISTINCT = 1.1;
+
     private final Map<String, Candidates> bySource = new LinkedHashMap<>();
 
     /// The candidates for one encoding.
@@ -62,6 +69,9 @@ public final class Ranges {
             Symmetry symmetry = quantizer.scheme().symmetry();
             for (RangeSearch search : searches) {
                 RangeChoice choice = search.choose(histogram, quantizer.scheme().bits(), symmetry);
+                if (search instanceof RangeSearch.Limit && !isBetween(choice, choices.values())) {
+                    continue;
+                }
                 choices.put(
                         search.id(), scores == null ? choice : MaskedScores.withRoomBelow(choice, scores, symmetry));
             }
@@ -70,22 +80,44 @@ public final class Ranges {
         return ranges;
     }
 
+    /// Whether the range of `choice` reaches clearly farther than the narrowest of `others`, and not as far as the widest.
+    private static boolean isBetween(RangeChoice choice, Collection<RangeChoice> others) {
+        DoubleSummaryStatistics reach =
+                others.stream().mapToDouble(other -> reach(other.encoding())).summaryStatistics();
+        double own = reach(choice.encoding());
+        return own > DISTINCT * reach.getMin() && DISTINCT * own < reach.getMax();
+    }
+
+    private static double reach(Encoding encoding) {
+        return Math.max(Math.abs(encoding.min()), Math.abs(encoding.max()));
+    }
+
     /// By source, in graph order.
     public Map<String, Candidates> candidates() {
         return bySource;
     }
 
-    /// For each search, the encoding it would give every value, as [OutputErrors] takes them.
+    /// For each search, the encoding it would give every value, as [OutputErrors] takes them. A value for which a search
+    /// found nothing of its own gets that of the first search, so that layers of several inputs are compared on the same
+    /// terms.
     public Map<String, Map<String, Encoding>> encodings(PlacementPlan plan) {
+        Set<String> searches = new LinkedHashSet<>();
+        bySource.values()
+                .forEach(candidates -> searches.addAll(candidates.choices().keySet()));
         Map<String, Map<String, Encoding>> result = new LinkedHashMap<>();
-        for (ActivationQuantizer quantizer : plan.activations()) {
-            Candidates candidates = bySource.get(quantizer.source());
-            if (candidates != null) {
-                candidates
-                        .choices()
-                        .forEach((search, choice) -> result.computeIfAbsent(search, s -> new LinkedHashMap<>())
-                                .put(quantizer.name(), choice.encoding()));
+        for (String search : searches) {
+            Map<String, Encoding> encodings = new LinkedHashMap<>();
+            for (ActivationQuantizer quantizer : plan.activations()) {
+                Candidates candidates = bySource.get(quantizer.source());
+                if (candidates != null) {
+                    Map<String, RangeChoice> choices = candidates.choices();
+                    RangeChoice first = choices.values().iterator().next();
+                    encodings.put(
+                            quantizer.name(),
+                            choices.getOrDefault(search, first).encoding());
+                }
             }
+            result.put(search, encodings);
         }
         return result;
     }
@@ -103,6 +135,8 @@ public final class Ranges {
     /// The samples on which outputs are compared are few, and rare large values may be missing from them; the histogram
     /// has seen them all. So a candidate's cost is what its noise becomes on the way to the outputs (their noise over
     /// the value's own, on the compared samples) times the noise that the histogram expects of it.
+    ///
+    /// What is only added to something then gets no wider a range than the sum has use for ([NarrowSums]).
     ///
     /// @param costs by value; see [OutputErrors#costs]
     public Map<String, Choice> best(PlacementPlan plan, Map<String, OutputErrors.Cost> costs) {
@@ -131,7 +165,7 @@ public final class Ranges {
                 chosen.put(source, new Choice(candidates, best));
             }
         });
-        return chosen;
+        return NarrowSums.apply(plan, chosen);
     }
 
     private static double expected(OutputErrors.@Nullable Cost cost, String search, RangeChoice choice) {

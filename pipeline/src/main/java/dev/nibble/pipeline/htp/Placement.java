@@ -2,12 +2,14 @@ package dev.nibble.pipeline.htp;
 
 import dev.nibble.graph.Model;
 import dev.nibble.graph.Node;
+import dev.nibble.graph.io.ModelWriter;
 import dev.nibble.htp.Advice;
 import dev.nibble.htp.HtpCompiler;
 import dev.nibble.htp.HtpLibraries;
 import dev.nibble.htp.PreFlight;
 import dev.nibble.htp.Soc;
 import dev.nibble.pipeline.Progress;
+import dev.nibble.pipeline.output.StagedFile;
 import dev.nibble.report.Document;
 import dev.nibble.report.Finding;
 import dev.nibble.target.Target;
@@ -18,8 +20,10 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /// `placement`: which operators of a model the HTP takes, which not, and why. With Qualcomm's libraries the compiler
 /// itself is asked, with the whole model; without them the rules learned from it are.
@@ -28,25 +32,56 @@ public final class Placement {
 
     private Placement() {}
 
+    /// @param file the model
     /// @param targets the chips
     /// @param libraries where Qualcomm's libraries may be; where they are not complete, the rules are asked
     /// @param shapes shapes of inputs, by name
+    /// @param threads compilers at work at the same time; 0 is one a core
+    /// @param apply where the model is written with what the HTP does not take rewritten; empty: nothing is rewritten
+    /// @param force whether that file may be replaced
     /// @param version of Nibble, for the document
-    /// @throws dev.nibble.graph.NibbleException where the model is not sound, a shape stays open, or the compiler crashes
-    public static PlacementDocument run(
+    public record Options(
             Path file,
             List<Target> targets,
             HtpLibraries libraries,
             Map<String, long[]> shapes,
-            String version,
-            Progress progress) {
-        StaticModel read = StaticModel.read(file, shapes);
+            int threads,
+            Optional<Path> apply,
+            boolean force,
+            String version) {
+        public Options {
+            targets = List.copyOf(targets);
+        }
+    }
+
+    /// @throws dev.nibble.graph.NibbleException where the model is not sound, a shape stays open, the compiler crashes, or
+    ///     the rewritten model cannot be written
+    public static PlacementDocument run(Options options, Progress progress) {
+        if (options.apply().isEmpty()) {
+            return run(options, null, progress);
+        }
+        try (StagedFile staged = StagedFile.open(options.apply().get(), options.force())) {
+            PlacementDocument document = run(options, staged, progress);
+            staged.commit();
+            return document;
+        }
+    }
+
+    private static PlacementDocument run(Options options, @Nullable StagedFile rewritten, Progress progress) {
+        List<Target> targets = options.targets();
+        HtpLibraries libraries = options.libraries();
+        StaticModel read = StaticModel.read(options.file(), options.shapes());
         Model model = read.model();
         boolean asked = libraries.found();
         List<Finding> findings = new ArrayList<>();
         read.said()
                 .forEach(said -> findings.add(new Finding(
-                        "G002", Finding.Severity.NOTE, said, "bind other sizes with --shape NAME=1,3,224,224")));
+                        "G002",
+                        Finding.Severity.NOTE,
+                        said,
+                        "bind other sizes with --shape NAME=1,3,224,224; fix them for ONNX Runtime too"
+                                + " (setSymbolicDimensionValue, or --shape of quantize): of a model with open sizes its HTP"
+                                + " plugin takes nothing, without a word")));
         if (!asked) {
             findings.add(new Finding(
                     "H104",
@@ -54,31 +89,49 @@ public final class Placement {
                     "these are Nibble's rules; Qualcomm's own compiler was not asked",
                     "nibble htp install --accept-license"));
         }
+        if (rewritten != null) {
+            ApplyRewrites.Result result = ApplyRewrites.to(model, refused(targets, model));
+            model = result.model();
+            findings.addAll(result.findings());
+            ModelWriter.write(model.withProducer("nibble", options.version()), rewritten.path());
+        }
         List<PlacementDocument.OfTarget> results = new ArrayList<>();
         Map<String, Disagreement> disagreements = new LinkedHashMap<>();
-        try (Progress.Stage stage = progress.begin("placing", targets.size())) {
-            HtpCompiler compiler = asked ? new HtpCompiler(libraries) : null;
-            try {
-                for (Target target : targets) {
-                    List<PreFlight.Verdict> verdicts = PreFlight.of(target, model.graph());
-                    if (compiler == null) {
-                        results.add(byRules(target, verdicts));
-                    } else {
-                        HtpCompiler.Answer answer = compiler.place(model, Soc.of(target));
-                        results.add(byCompiler(target, verdicts, answer));
-                        disagree(target, verdicts, answer, disagreements);
-                    }
-                    stage.advance();
-                }
-            } finally {
-                if (compiler != null) {
-                    compiler.close();
-                }
+        List<HtpCompiler.Answer> answers =
+                asked ? AskCompiler.about(model, socs(targets), libraries, options.threads(), progress) : List.of();
+        for (int i = 0; i < targets.size(); i++) {
+            Target target = targets.get(i);
+            List<PreFlight.Verdict> verdicts = PreFlight.of(target, model.graph());
+            if (!asked) {
+                results.add(byRules(target, verdicts));
+            } else {
+                results.add(byCompiler(target, verdicts, answers.get(i)));
+                disagree(target, verdicts, answers.get(i), disagreements);
             }
         }
         disagreements.values().forEach(disagreement -> findings.add(disagreement.finding()));
         return new PlacementDocument(
-                Document.SCHEMA_VERSION, version, file.toString(), asked ? "compiler" : "rules", results, findings);
+                Document.SCHEMA_VERSION,
+                options.version(),
+                options.apply().orElse(options.file()).toString(),
+                asked ? "compiler" : "rules",
+                results,
+                findings);
+    }
+
+    /// Labels of the nodes that a target does not take by the rules.
+    private static Set<String> refused(List<Target> targets, Model model) {
+        Set<String> labels = new HashSet<>();
+        for (Target target : targets) {
+            PreFlight.of(target, model.graph()).stream()
+                    .filter(verdict -> !verdict.accepted())
+                    .forEach(verdict -> labels.add(verdict.node().label()));
+        }
+        return labels;
+    }
+
+    private static List<Soc> socs(List<Target> targets) {
+        return targets.stream().map(Soc::of).toList();
     }
 
     private static PlacementDocument.OfTarget byRules(Target target, List<PreFlight.Verdict> verdicts) {

@@ -14,6 +14,8 @@ import dev.nibble.graph.Tensor;
 import dev.nibble.graph.ValueInfo;
 import dev.nibble.graph.ValueType;
 import dev.nibble.pipeline.Progress;
+import dev.nibble.pipeline.memory.MemoryBudget;
+import dev.nibble.pipeline.memory.ValueSizes;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -39,6 +41,20 @@ public final class Evaluation {
         public OutputComparison headline() {
             return outputs.values().iterator().next();
         }
+    }
+
+    /// How many samples may go through all of `variants` at once.
+    ///
+    /// @param most what is chosen where memory does not matter
+    /// @throws NibbleException where the user set a limit that a single sample exceeds
+    public static int batch(List<Variant> variants, DataSet data, MemoryBudget memory, int most, Executor executor) {
+        List<String> outputs = floatOutputs(variants.getFirst().model());
+        ValueSizes sizes = ValueSizes.of(variants.getFirst().model(), outputs, data.sample(data.largest()), executor);
+        // Each model keeps what it needs for a run, and its outputs twice; a quantized one holds values as codes as
+        // well.
+        long each = sizes.inputs() + variants.size() * (2 * sizes.live() + 2 * sizes.of(outputs));
+        memory.groups(List.of("outputs"), 0, value -> each, "measuring");
+        return memory.batch(Math.ceilDiv(each, sizes.rows()), most);
     }
 
     /// Measures `variants`, the reference first.

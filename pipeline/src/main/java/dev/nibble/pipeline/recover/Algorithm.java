@@ -111,6 +111,14 @@ public enum Algorithm {
                         Nearest.didYouMean(name, names(), "choose from " + String.join(", ", names()))));
     }
 
+    /// Whether this one changes the float model's channels before anything is quantized.
+    public boolean preparesChannels() {
+        return switch (this) {
+            case ZERO_CONSTANT_CHANNELS, EQUALIZE -> true;
+            case RETARGET, SEQUENTIAL_MSE, GPTQ, COORDINATE_DESCENT, REFIT_SCALES, CORRECT_BIAS -> false;
+        };
+    }
+
     /// Whether this one decides the codes of weights.
     public boolean decidesWeights() {
         return switch (this) {

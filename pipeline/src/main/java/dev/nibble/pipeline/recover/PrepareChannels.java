@@ -5,18 +5,25 @@ import dev.nibble.data.Batches;
 import dev.nibble.data.DataSet;
 import dev.nibble.graph.DataType;
 import dev.nibble.graph.Executor;
+import dev.nibble.graph.Graph;
+import dev.nibble.graph.Initializer;
 import dev.nibble.graph.Model;
 import dev.nibble.graph.Tensor;
 import dev.nibble.pipeline.Progress;
+import dev.nibble.pipeline.output.RunDirectory;
 import dev.nibble.quant.weight.ChannelActivity;
 import dev.nibble.quant.weight.EqualizeCrossLayer;
 import dev.nibble.quant.weight.ZeroConstantChannels;
 import dev.nibble.report.PassRecord;
 import dev.nibble.report.Skipped;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /// The steps of a recipe that change the float model's channels before anything is quantized, without changing what it
 /// computes: constant channels moved into biases, ranges balanced across layers.
@@ -31,9 +38,64 @@ public final class PrepareChannels {
     /// @param passes what each step did, and what it left alone
     public record Result(Model model, List<PassRecord> passes) {}
 
-    /// Runs the steps of `recipe` that are meant here.
+    /// Runs the steps of `recipe` that are meant here, or takes over what `run` keeps of them.
     public static Result of(
-            Model model, Recipe recipe, DataSet data, Executor executor, int threads, Progress progress) {
+            Model model,
+            Recipe recipe,
+            DataSet data,
+            Executor executor,
+            int threads,
+            RunDirectory run,
+            Progress progress) {
+        List<Recipe.Step> steps = recipe.steps().stream()
+                .filter(step -> step.algorithm().preparesChannels())
+                .toList();
+        if (steps.isEmpty()) {
+            return new Result(model, List.of());
+        }
+        List<Object> follows = new ArrayList<>(run.keeps() ? StageContents.parts(model) : List.of());
+        follows.add(steps);
+        RunDirectory.Key key = run.key("channels", follows.toArray());
+        return run.read(key, "channels", in -> read(model, in)).orElseGet(() -> {
+            Result made = of(model, recipe, data, executor, threads, progress);
+            run.write(key, out -> write(model, made, out));
+            return made;
+        });
+    }
+
+    /// The constants that were changed, and what was said.
+    private static void write(Model before, Result result, DataOutputStream out) throws IOException {
+        StageContents.write(result.passes(), out);
+        List<Initializer> changed = result.model().graph().initializers().stream()
+                .filter(constant -> !before.graph().initializer(constant.name()).equals(Optional.of(constant)))
+                .toList();
+        out.writeInt(changed.size());
+        for (Initializer constant : changed) {
+            out.writeUTF(constant.name());
+            for (float value : constant.tensor().toFloats()) {
+                out.writeFloat(value);
+            }
+        }
+    }
+
+    private static Result read(Model before, DataInputStream in) throws IOException {
+        List<PassRecord> passes = StageContents.passes(in);
+        List<Initializer> changed = new ArrayList<>();
+        for (int left = in.readInt(); left > 0; left--) {
+            Initializer old = before.graph().initializer(in.readUTF()).orElseThrow();
+            float[] values = new float[Math.toIntExact(old.shape().elements())];
+            for (int i = 0; i < values.length; i++) {
+                values[i] = in.readFloat();
+            }
+            changed.add(Initializer.of(old.name(), Tensor.of(old.shape(), values)));
+        }
+        Graph graph = before.graph();
+        return new Result(
+                changed.isEmpty() ? before : before.withGraph(graph.edit(edit -> changed.forEach(edit::put))), passes);
+    }
+
+    /// Runs the steps of `recipe` that are meant here.
+    static Result of(Model model, Recipe recipe, DataSet data, Executor executor, int threads, Progress progress) {
         List<PassRecord> passes = new ArrayList<>();
         Model changed = model;
         Recipe.Step zero = recipe.step(Algorithm.ZERO_CONSTANT_CHANNELS).orElse(null);

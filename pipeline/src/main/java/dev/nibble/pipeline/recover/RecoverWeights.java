@@ -1,13 +1,13 @@
 package dev.nibble.pipeline.recover;
 
-import dev.nibble.data.Batch;
-import dev.nibble.data.Batches;
 import dev.nibble.data.DataSet;
 import dev.nibble.graph.Executor;
 import dev.nibble.graph.Graph;
 import dev.nibble.graph.Initializer;
+import dev.nibble.graph.Shape;
 import dev.nibble.graph.Tensor;
 import dev.nibble.pipeline.Progress;
+import dev.nibble.pipeline.output.RunDirectory;
 import dev.nibble.quant.Encoding;
 import dev.nibble.quant.LinearQuantization;
 import dev.nibble.quant.QuantizedTensor;
@@ -24,11 +24,13 @@ import dev.nibble.quant.weight.SimulateActivations;
 import dev.nibble.quant.weight.WeightStep;
 import dev.nibble.quant.weight.WeightSteps;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /// Decides the weights of a model layer by layer in the graph's order, each by what it reads once everything before it
 /// is quantized: weights that were decided just before, activations on their grids.
@@ -42,15 +44,8 @@ public final class RecoverWeights {
 
     private static final int LEAST_POSITIONS = 16_384;
 
-    /// Samples a run: more are no faster, and cost memory.
-    private static final int BATCH = 8;
-
     /// Room for a bias that grows while it is corrected.
     private static final double BIAS_MARGIN = 1.5;
-
-    /// The part of the memory allowed that each of the two streams may keep activations in: calibration is over by
-    /// now, and statistics, sessions and the models want the rest.
-    private static final int STREAM_SHARE = 8;
 
     private RecoverWeights() {}
 
@@ -80,6 +75,7 @@ public final class RecoverWeights {
     /// @param start every activation's encoding, and every weight rounded to nearest
     /// @param maxMemory bytes; an eighth of it holds what each of the two copies keeps between layers, the rest of that
     ///     goes to a temporary file
+    /// @param run keeps each layer's decision
     public static Result of(
             PlacementPlan plan,
             Quantization start,
@@ -88,40 +84,45 @@ public final class RecoverWeights {
             Executor executor,
             int threads,
             long maxMemory,
+            RunDirectory run,
             Progress progress) {
         Map<String, String> skipped = new LinkedHashMap<>();
         List<LinearLayer> layers = layers(plan, start, recipe, skipped);
         if (layers.isEmpty()) {
             return new Result(plan, Map.of(), List.of(), skipped);
         }
-        SimulateActivations simulated = SimulateActivations.of(plan, start);
-        Executor.Options options = new Executor.Options(threads, Executor.Optimization.DEFAULT);
         Map<String, QuantizedTensor> codes = new LinkedHashMap<>();
         Map<String, Initializer> biases = new LinkedHashMap<>();
         List<LayerOutcome> outcomes = new ArrayList<>();
         LinearQuantization linear = new LinearQuantization();
-        List<Integer> sizes = new ArrayList<>();
-        List<Integer> rows = new ArrayList<>();
+        RunDirectory.Key key = run.keeps() ? run.key("start", followed(plan, start)) : new RunDirectory.Key("", "");
         try (Progress.Stage stage = progress.begin("deciding weights", layers.size());
                 MatrixProducts products = new MatrixProducts(executor, threads);
-                LayerStream exact = new LayerStream(
-                        plan.model(),
-                        layers.stream().map(LinearLayer::input).toList(),
-                        Map.of(),
-                        maxMemory / STREAM_SHARE);
-                LayerStream quantized = new LayerStream(
-                        simulated.model(),
-                        layers.stream().map(simulated::inputOf).toList(),
-                        simulated.byteCodes(),
-                        maxMemory / STREAM_SHARE)) {
-            start.weights().forEach((name, rounded) -> quantized.put(Initializer.of(name, linear.dequantize(rounded))));
-            load(data, exact, quantized, sizes, rows);
-            for (LinearLayer layer : layers) {
+                PairedStreams streams = new PairedStreams(
+                        plan, SimulateActivations.of(plan, start), layers, data, executor, threads, maxMemory)) {
+            start.weights().forEach((name, rounded) -> streams.put(Initializer.of(name, linear.dequantize(rounded))));
+            for (int i = 0; i < layers.size(); i++) {
+                LinearLayer layer = layers.get(i);
                 WeightSteps steps = recipe.weights(layer.node()).orElseThrow();
-                DecideWeights.Decision decision =
-                        decide(plan, start, layer, steps, exact, quantized, sizes, rows, executor, options, products);
+                TensorEncoding.Affine first = affine(start, layer);
+                Shape shape = plan.model()
+                        .graph()
+                        .initializer(layer.weight())
+                        .orElseThrow()
+                        .shape();
+                key = run.keeps() ? run.key("layer", key.hash(), layer.weight(), steps) : key;
+                Optional<DecideWeights.Decision> kept =
+                        run.read(key, "layer " + layer.node().label(), in -> StageContents.decision(shape, first, in));
+                DecideWeights.Decision decision;
+                if (kept.isPresent()) {
+                    decision = kept.get();
+                } else {
+                    decision = decide(plan, start, layer, i, steps, streams, products);
+                    DecideWeights.Decision made = decision;
+                    run.write(key, out -> StageContents.write(made, out));
+                }
                 codes.put(layer.weight(), decision.codes());
-                quantized.put(Initializer.of(layer.weight(), linear.dequantize(decision.codes())));
+                streams.put(Initializer.of(layer.weight(), linear.dequantize(decision.codes())));
                 if (layer.bias() != null) {
                     Initializer bias = Initializer.of(
                             layer.bias(),
@@ -133,7 +134,7 @@ public final class RecoverWeights {
                                             .shape(),
                                     decision.bias()));
                     biases.put(layer.bias(), bias);
-                    quantized.put(bias);
+                    streams.put(bias);
                 }
                 outcomes.add(new LayerOutcome(
                         layer.node().label(), layer.weight(), decision.before(), decision.after(), decision.steps()));
@@ -142,6 +143,27 @@ public final class RecoverWeights {
         }
         Graph edited = plan.model().graph().edit(edit -> biases.values().forEach(edit::put));
         return new Result(plan.withModel(plan.model().withGraph(edited)), codes, outcomes, skipped);
+    }
+
+    /// Everything that decisions depend on, beside the samples.
+    private static Object[] followed(PlacementPlan plan, Quantization start) {
+        List<Object> all = new ArrayList<>(StageContents.parts(plan.model()));
+        all.addAll(List.of(start.activations(), start.conversions(), plan.conversions()));
+        start.weights().forEach((name, rounded) -> {
+            all.add(name);
+            all.add(rounded.codes().data());
+            if (rounded.encoding() instanceof TensorEncoding.Affine affine) {
+                all.add(List.of(affine.grid(), affine.granularity(), Arrays.toString(affine.scales())));
+            }
+        });
+        return all.toArray();
+    }
+
+    private static TensorEncoding.Affine affine(Quantization start, LinearLayer layer) {
+        if (!(start.constant(layer.weight()).orElseThrow().encoding() instanceof TensorEncoding.Affine first)) {
+            throw new IllegalStateException("'" + layer.weight() + "' has no integer codes");
+        }
+        return first;
     }
 
     private static List<LinearLayer> layers(
@@ -179,34 +201,13 @@ public final class RecoverWeights {
         return layers;
     }
 
-    private static void load(
-            DataSet data, LayerStream exact, LayerStream quantized, List<Integer> sizes, List<Integer> rows) {
-        try (Batches batches = data.batches(BATCH)) {
-            while (batches.hasNext()) {
-                Batch batch = batches.next();
-                exact.add(batch.inputs());
-                quantized.add(batch.inputs());
-                sizes.add(batch.size());
-                long most = batch.inputs().values().stream()
-                        .mapToLong(input -> LayerStream.leading(input.shape()))
-                        .max()
-                        .orElse(batch.size());
-                rows.add((int) Math.max(most, batch.size()));
-            }
-        }
-    }
-
     private static DecideWeights.Decision decide(
             PlacementPlan plan,
             Quantization start,
             LinearLayer layer,
+            int index,
             WeightSteps steps,
-            LayerStream exact,
-            LayerStream quantized,
-            List<Integer> sizes,
-            List<Integer> rows,
-            Executor executor,
-            Executor.Options options,
+            PairedStreams streams,
             MatrixProducts products) {
         Graph graph = plan.model().graph();
         Tensor stored = graph.initializer(layer.weight()).orElseThrow().tensor();
@@ -215,31 +216,10 @@ public final class RecoverWeights {
                 ? new float[layer.outputs()]
                 : graph.initializer(layer.bias()).orElseThrow().tensor().toFloats();
         LayerStatistics statistics = new LayerStatistics(layer, weights, bias, products);
-        int samples = sizes.stream().mapToInt(Integer::intValue).sum();
-        int wanted = Math.max(LEAST_POSITIONS, POSITIONS_PER_COLUMN * layer.depth());
-        int perSample = Math.ceilDiv(wanted, samples);
-        // Optimization would let ONNX Runtime quantize the float weights between the quantizers itself, per tensor.
-        Executor.Options asWritten = new Executor.Options(options.threads(), Executor.Optimization.OFF);
-        try (LayerStream.Piece floats = exact.open(executor, options);
-                LayerStream.Piece rounded = quantized.open(executor, asWritten)) {
-            for (int i = 0; i < sizes.size(); i++) {
-                int index = i;
-                floats.run(
-                        i,
-                        x -> rounded.run(index, xQuantized -> {
-                            long positions = statistics.positions(x);
-                            int valid = LayerStream.leading(x.shape()) == rows.get(index)
-                                    ? (int) (positions * sizes.get(index) / rows.get(index))
-                                    : (int) positions;
-                            statistics.add(x, xQuantized, valid, perSample * sizes.get(index), index);
-                        }));
-            }
-        }
-        if (!(start.constant(layer.weight()).orElseThrow().encoding() instanceof TensorEncoding.Affine first)) {
-            throw new IllegalStateException("'" + layer.weight() + "' has no integer codes");
-        }
+        streams.gather(index, statistics, Math.max(LEAST_POSITIONS, POSITIONS_PER_COLUMN * layer.depth()));
+        double[] least = least(start, layer, bias);
         return DecideWeights.decide(
-                layer, stored.shape(), weights, bias, first, least(start, layer, bias), statistics, steps, products);
+                layer, stored.shape(), weights, bias, affine(start, layer), least, statistics, steps, products);
     }
 
     private static double[] least(Quantization start, LinearLayer layer, float[] bias) {

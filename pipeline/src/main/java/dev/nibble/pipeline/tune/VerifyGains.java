@@ -32,6 +32,9 @@ public final class VerifyGains {
     /// IQ-9075: the chip with costs that most was measured on.
     private static final String PREFERRED = "qcs9075";
 
+    /// The code of turned inputs and outputs.
+    private static final String LAYOUT = "N302";
+
     private VerifyGains() {}
 
     /// The chip that a second opinion is for: `asked` where the compiler has costs for it.
@@ -51,6 +54,14 @@ public final class VerifyGains {
     /// @throws NibbleException where the HTP does not take the whole model, or the libraries are not there
     public static TuneDocument of(
             TuneDocument document, TuneModel.Options options, Target asked, HtpLibraries libraries, Progress progress) {
+        return with(document, verified(options, asked, libraries, progress));
+    }
+
+    /// Both estimates of what `tune` gains by `options`; nothing is written.
+    ///
+    /// @throws NibbleException as [#of]
+    public static Verified verified(
+            TuneModel.Options options, Target asked, HtpLibraries libraries, Progress progress) {
         Target target = target(asked);
         Machines machines = Machines.of(target);
         Estimator estimator = new Estimator(machines.machine(), machines, new Calibrated(), "qnn_dlc", 1);
@@ -62,7 +73,7 @@ public final class VerifyGains {
                         Optional.of(Precision.FP16),
                         options.shapes(),
                         options.without(),
-                        options.channelsLast(),
+                        false,
                         Optional.empty(),
                         true,
                         options.seed(),
@@ -77,21 +88,26 @@ public final class VerifyGains {
             before = compiled(inFloat.before(), target, libraries, stage);
             after = compiled(inFloat.after(), target, libraries, stage);
             for (Map.Entry<String, Model> one : inFloat.byCode().entrySet()) {
-                theirs.put(one.getKey(), before - compiled(one.getValue(), target, libraries, stage));
+                // Layouts are turned on top of the other changes, so that is what they are held against.
+                double without = one.getKey().equals(LAYOUT) ? after : before;
+                theirs.put(one.getKey(), without - compiled(one.getValue(), target, libraries, stage));
             }
+        }
+        if (options.channelsLast()) {
+            after -= theirs.getOrDefault(LAYOUT, 0.0);
         }
         inFloat.document().gains().stream()
                 .filter(g -> theirs.containsKey(g.code()))
                 .forEach(g -> ours.merge(g.code(), g.gainMicros(), Double::sum));
         double ourGain = estimator.totalMicros(inFloat.before(), floating)
                 - inFloat.document().afterMicros()
-                + (options.channelsLast() ? ours.getOrDefault("N302", 0.0) : 0);
+                + (options.channelsLast() ? ours.getOrDefault(LAYOUT, 0.0) : 0);
         List<CodeGain> codes = new ArrayList<>();
         theirs.forEach((code, gain) -> {
             double our = ours.getOrDefault(code, 0.0);
             codes.add(new CodeGain(code, our, gain, agree(our, gain)));
         });
-        Verified verified = new Verified(
+        return new Verified(
                 target.name(),
                 Precision.FP16.label(),
                 before,
@@ -100,7 +116,6 @@ public final class VerifyGains {
                 ourGain,
                 agree(ourGain, before - after),
                 codes);
-        return with(document, verified, theirs);
     }
 
     /// No gain and no loss agree with anything that is less than a microsecond.
@@ -118,7 +133,9 @@ public final class VerifyGains {
         return micros;
     }
 
-    private static TuneDocument with(TuneDocument d, Verified verified, Map<String, Double> theirs) {
+    private static TuneDocument with(TuneDocument d, Verified verified) {
+        Map<String, Double> theirs = new TreeMap<>();
+        verified.codes().forEach(c -> theirs.put(c.code(), c.compilerGainMicros()));
         List<Finding> findings = new ArrayList<>(d.findings());
         for (CodeGain code : verified.codes()) {
             if (!code.agree()) {

@@ -1,6 +1,9 @@
 package dev.nibble.quant.observe;
 
 import dev.nibble.quant.Extremes;
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -80,6 +83,45 @@ public final class Histogram {
             }
         }
         return new Histogram(count, extremes, atMin, atMax, zeros, positive, negative, pages, binned);
+    }
+
+    /// Writes everything that is known, for [#read].
+    public void write(DataOutput out) throws IOException {
+        out.writeLong(count);
+        out.writeInt(extremes.minKey());
+        out.writeInt(extremes.maxKey());
+        for (long number : new long[] {atMin, atMax, zeros, tinyPositive, tinyNegative, binned}) {
+            out.writeLong(number);
+        }
+        for (int p = 0; p < Bins.PAGES; p++) {
+            long[] page = pages[p];
+            if (page != null) {
+                out.writeShort(p);
+                for (long number : page) {
+                    out.writeLong(number);
+                }
+            }
+        }
+        out.writeShort(-1);
+    }
+
+    /// What [#write] wrote.
+    public static Histogram read(DataInput in) throws IOException {
+        long count = in.readLong();
+        Extremes extremes = new Extremes(in.readInt(), in.readInt());
+        long[] numbers = new long[6];
+        for (int i = 0; i < numbers.length; i++) {
+            numbers[i] = in.readLong();
+        }
+        long[][] pages = new long[Bins.PAGES][];
+        for (int p = in.readShort(); p >= 0; p = in.readShort()) {
+            pages[p] = new long[Bins.PAGE];
+            for (int i = 0; i < Bins.PAGE; i++) {
+                pages[p][i] = in.readLong();
+            }
+        }
+        return new Histogram(
+                count, extremes, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], pages, numbers[5]);
     }
 
     /// The histogram of all of `values`.

@@ -1,6 +1,9 @@
 package dev.nibble.quant.observe;
 
 import dev.nibble.graph.NibbleException;
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import java.util.Optional;
 
 /// What an observer saw of one tensor over some samples. Two observations merge; the order does not matter.
@@ -17,6 +20,27 @@ public record Observation(Histogram histogram, Optional<NonFinite> nonFinite) {
     /// @param element index of the value in that sample's part of the tensor, row-major
     /// @param value the value
     public record NonFinite(long sample, long element, float value) {}
+
+    /// Writes what was seen, for [#read].
+    public void write(DataOutput out) throws IOException {
+        histogram.write(out);
+        out.writeBoolean(nonFinite.isPresent());
+        if (nonFinite.isPresent()) {
+            out.writeLong(nonFinite.get().sample);
+            out.writeLong(nonFinite.get().element);
+            out.writeFloat(nonFinite.get().value);
+        }
+    }
+
+    /// What [#write] wrote.
+    public static Observation read(DataInput in) throws IOException {
+        Histogram histogram = Histogram.read(in);
+        return new Observation(
+                histogram,
+                in.readBoolean()
+                        ? Optional.of(new NonFinite(in.readLong(), in.readLong(), in.readFloat()))
+                        : Optional.empty());
+    }
 
     /// What was seen by either.
     public Observation merge(Observation other) {

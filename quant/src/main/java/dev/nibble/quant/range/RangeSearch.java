@@ -3,6 +3,7 @@ package dev.nibble.quant.range;
 import dev.nibble.quant.Encoding;
 import dev.nibble.quant.Symmetry;
 import dev.nibble.quant.observe.Histogram;
+import java.util.Locale;
 
 /// A way to choose the range that is quantized, from what was observed. All of them read the same histogram, so
 /// none needs another pass over the data, and none looks at more than the observed range.
@@ -56,7 +57,20 @@ public sealed interface RangeSearch {
         }
     }
 
-    /// The name that a user writes: `min-max`, `percentile`, `mse`, `sqnr`, `entropy`.
+    /// What lies within `fraction` of the largest magnitude, on both sides. Not good by itself, but one of a row of such
+    /// ranges may be: where one channel is a hundred times as large as the others, and a normalization that follows makes
+    /// little of it, the best range lies far from the least error of the tensor.
+    ///
+    /// @param fraction above 0, at most 1
+    record Limit(double fraction) implements RangeSearch {
+        public Limit {
+            if (!(fraction > 0 && fraction <= 1)) {
+                throw new IllegalArgumentException("the fraction must be above 0 and at most 1, but was " + fraction);
+            }
+        }
+    }
+
+    /// The name that a user writes: `min-max`, `percentile`, `mse`, `sqnr`, `entropy`; or `limit-0.25`.
     default String id() {
         return switch (this) {
             case MinMax _ -> "min-max";
@@ -64,6 +78,7 @@ public sealed interface RangeSearch {
             case Mse _ -> "mse";
             case Sqnr _ -> "sqnr";
             case Entropy _ -> "entropy";
+            case Limit(double fraction) -> String.format(Locale.ROOT, "limit-%.3g", fraction);
         };
     }
 
@@ -85,6 +100,11 @@ public sealed interface RangeSearch {
             case Mse _ -> SquaredErrorSearch.search(observed, bits, symmetry, 1);
             case Sqnr _ -> SquaredErrorSearch.search(observed, bits, symmetry, Sqnr.CLIPPING_WEIGHT);
             case Entropy(int bins) -> KullbackLeibler.search(observed, bits, symmetry, bins);
+            case Limit(double fraction) -> {
+                double bound = fraction * observed.absMax();
+                yield Encoding.ofRange(
+                        Math.clamp(observed.min(), -bound, 0), Math.clamp(observed.max(), 0, bound), bits, symmetry);
+            }
         };
         return new RangeChoice(this, encoding, ExpectedError.of(observed, encoding));
     }

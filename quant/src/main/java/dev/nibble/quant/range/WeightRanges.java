@@ -71,7 +71,7 @@ public final class WeightRanges {
                         case RangeSearch.Mse _ -> leastError(own, e, scheme.bits(), symmetry, 1);
                         case RangeSearch.Sqnr _ ->
                             leastError(own, e, scheme.bits(), symmetry, RangeSearch.Sqnr.CLIPPING_WEIGHT);
-                        case RangeSearch.Percentile _, RangeSearch.Entropy _ ->
+                        case RangeSearch.Percentile _, RangeSearch.Entropy _, RangeSearch.Limit _ ->
                             search.choose(Histogram.of(own), scheme.bits(), symmetry)
                                     .encoding();
                     });

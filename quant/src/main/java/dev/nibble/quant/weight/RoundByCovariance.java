@@ -290,7 +290,7 @@ final class RoundByCovariance {
         int depth = problem.depth();
         int candidates = steps.candidates();
         double narrowest = narrowest();
-        double[] widest = widest();
+        double[] widest = problem.widest(target);
         double[][] errors = new double[candidates][rows];
         try (Arena arena = Arena.ofConfined()) {
             Tensor covariance = MatrixProducts.matrix(arena, narrowed(), depth, depth);
@@ -340,25 +340,6 @@ final class RoundByCovariance {
 
     private double scaled(double[] widest, int row, int block, double share) {
         return Math.max(widest[row * problem.blocks() + block] * share, problem.least()[row]);
-    }
-
-    /// The scales that cover all target weights.
-    private double[] widest() {
-        double[] widest = new double[problem.scales().length];
-        for (int row = 0; row < problem.rows(); row++) {
-            for (int k = 0; k < problem.depth(); k++) {
-                int at = row * problem.blocks() + problem.blockOf()[k];
-                widest[at] = Math.max(
-                        widest[at], Math.abs(target[row][k]) / problem.grid().qMax());
-            }
-        }
-        if (problem.shared()) {
-            Arrays.fill(widest, Arrays.stream(widest).max().orElse(0));
-        }
-        for (int i = 0; i < widest.length; i++) {
-            widest[i] = widest[i] > 0 ? widest[i] : problem.scales()[i];
-        }
-        return widest;
     }
 
     private int[] withFeedback(int row) {

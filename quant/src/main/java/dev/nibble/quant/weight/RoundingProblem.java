@@ -1,6 +1,7 @@
 package dev.nibble.quant.weight;
 
 import dev.nibble.quant.IntegerGrid;
+import java.util.Arrays;
 import java.util.Map;
 
 /// Which codes and scales to choose for the rows of one matrix, all of whose inputs are the same.
@@ -44,5 +45,23 @@ record RoundingProblem(
 
     double scale(double[] from, int row, int column) {
         return from[row * blocks() + blockOf[column]];
+    }
+
+    /// The scales that cover all of `target`, which is rounded in place of the weights.
+    double[] widest(double[][] target) {
+        double[] widest = new double[scales.length];
+        for (int row = 0; row < rows; row++) {
+            for (int k = 0; k < depth; k++) {
+                int at = row * blocks() + blockOf[k];
+                widest[at] = Math.max(widest[at], Math.abs(target[row][k]) / grid.qMax());
+            }
+        }
+        if (shared) {
+            Arrays.fill(widest, Arrays.stream(widest).max().orElse(0));
+        }
+        for (int i = 0; i < widest.length; i++) {
+            widest[i] = widest[i] > 0 ? widest[i] : scales[i];
+        }
+        return widest;
     }
 }

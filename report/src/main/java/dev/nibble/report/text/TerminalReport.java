@@ -6,6 +6,7 @@ import dev.nibble.report.Figures;
 import dev.nibble.report.FileRecord;
 import dev.nibble.report.Finding;
 import dev.nibble.report.InspectDocument;
+import dev.nibble.report.LadderRung;
 import dev.nibble.report.LayerError;
 import dev.nibble.report.Measurement;
 import dev.nibble.report.Metric;
@@ -45,6 +46,11 @@ public final class TerminalReport {
         findings(out, document.findings());
         out.heading("Float against quantized", "");
         out.table(measurements(document));
+        if (!document.ladder().isEmpty()) {
+            out.heading("Ladder", "after each step and all before it");
+            out.table(ladder(document.ladder()));
+        }
+        worth(out, document.passes());
         List<LayerError> layers = document.layers().stream()
                 .sorted(Comparator.comparing(LayerError::blameDb, WORST_FIRST))
                 .toList();
@@ -291,6 +297,51 @@ public final class TerminalReport {
                     m -> Figures.percent(m.argmaxAgreement()));
         }
         return table;
+    }
+
+    private static TextTable ladder(List<LadderRung> rungs) {
+        Metric named = rungs.getFirst().metric();
+        TextTable table = named == null
+                ? TextTable.of("step", ">SQNR", ">seconds")
+                : TextTable.of(
+                        "step",
+                        ">" + Figures.metricName(named.name()),
+                        ">95 % interval",
+                        ">difference",
+                        ">95 % interval",
+                        ">SQNR",
+                        ">seconds");
+        for (LadderRung rung : rungs) {
+            Metric metric = rung.metric();
+            String step = rung == rungs.getFirst() ? rung.step() : "+ " + rung.step();
+            String seconds = Figures.number(rung.seconds());
+            if (metric == null) {
+                table.row(step, Figures.decibels(rung.sqnrDb()), seconds);
+            } else {
+                table.row(
+                        step,
+                        Figures.metricValue(metric.name(), metric.quantized()),
+                        Figures.metricInterval(metric.name(), metric.quantizedCi95()),
+                        Figures.metricDifference(metric.name(), (Double) metric.difference()),
+                        Figures.metricDifference(metric.name(), metric.differenceCi95()),
+                        Figures.decibels(rung.sqnrDb()),
+                        seconds);
+            }
+        }
+        return table;
+    }
+
+    /// What each step that decides weights did to the error at the layers' outputs.
+    private static void worth(Text out, List<PassRecord> passes) {
+        for (PassRecord pass : passes) {
+            List<String> steps = pass.changes().stream()
+                    .filter(change -> change.contains("dB at the layers' outputs"))
+                    .toList();
+            if (pass.name().equals("decide-weights") && !steps.isEmpty()) {
+                out.heading("Steps", "");
+                steps.forEach(step -> out.bullet("+", step));
+            }
+        }
     }
 
     private static void metricRow(TextTable table, @Nullable Metric metric, @Nullable Metric other) {

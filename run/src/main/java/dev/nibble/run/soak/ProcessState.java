@@ -5,22 +5,31 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
 
-/// What this process holds; −1 where the system does not tell, which only Linux does.
+/// What a process holds; −1 where the system does not tell, which only Linux does.
 ///
 /// @param residentBytes memory, heap and native together
 /// @param descriptors open files, sockets and the like
 /// @param threads Java's and native ones
 public record ProcessState(long residentBytes, long descriptors, long threads) {
-    private static final Path STATUS = Path.of("/proc/self/status");
-    private static final Path DESCRIPTORS = Path.of("/proc/self/fd");
-
+    /// Of this process.
     public static ProcessState now() {
+        return of(Path.of("/proc/self"));
+    }
+
+    /// Of the process with number `pid`; −1 where it is gone.
+    public static ProcessState of(long pid) {
+        return of(Path.of("/proc", Long.toString(pid)));
+    }
+
+    private static ProcessState of(Path process) {
+        Path status = process.resolve("status");
+        Path descriptors = process.resolve("fd");
         long resident = -1;
         long threads = -1;
         long open = -1;
         try {
-            if (Files.isReadable(STATUS)) {
-                for (String line : Files.readAllLines(STATUS)) {
+            if (Files.isReadable(status)) {
+                for (String line : Files.readAllLines(status)) {
                     if (line.startsWith("VmRSS:")) {
                         resident = 1024 * number(line);
                     } else if (line.startsWith("Threads:")) {
@@ -28,8 +37,8 @@ public record ProcessState(long residentBytes, long descriptors, long threads) {
                     }
                 }
             }
-            if (Files.isDirectory(DESCRIPTORS)) {
-                try (Stream<Path> all = Files.list(DESCRIPTORS)) {
+            if (Files.isDirectory(descriptors)) {
+                try (Stream<Path> all = Files.list(descriptors)) {
                     open = all.count();
                 }
             }

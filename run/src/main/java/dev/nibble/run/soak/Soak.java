@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.IntConsumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// Runs something many times and judges: does memory grow, does it get slower, do equal inputs give equal outputs, do
@@ -51,6 +52,14 @@ public final class Soak {
     /// @param warmup runs before, which do not count
     /// @param progress told how many runs are done
     public static SoakResult run(Step step, int samples, int iterations, int warmup, IntConsumer progress) {
+        return run(step, samples, iterations, warmup, progress, ProcessState::now);
+    }
+
+    /// As [#run(Step, int, int, int, IntConsumer)], where another process does the work.
+    ///
+    /// @param watched how that process stands
+    public static SoakResult run(
+            Step step, int samples, int iterations, int warmup, IntConsumer progress, Supplier<ProcessState> watched) {
         if (samples < 1 || iterations < 10 || warmup < 0) {
             throw new IllegalArgumentException("a soak takes at least 1 sample and 10 iterations");
         }
@@ -64,7 +73,7 @@ public final class Soak {
         int firstDiffering = -1;
         List<Point> points = new ArrayList<>();
         int every = Math.max(1, iterations / POINTS);
-        points.add(point(0, nanos, 0));
+        points.add(point(watched, 0, nanos, 0));
         for (int i = 0; i < iterations; i++) {
             int sample = i % samples;
             Run run = step.run(sample);
@@ -76,7 +85,7 @@ public final class Soak {
                 firstDiffering = firstDiffering < 0 ? i : firstDiffering;
             }
             if ((i + 1) % every == 0 || i == iterations - 1) {
-                points.add(point(i + 1, nanos, points.getLast().iteration()));
+                points.add(point(watched, i + 1, nanos, points.getLast().iteration()));
             }
             progress.accept(i + 1);
         }
@@ -84,9 +93,9 @@ public final class Soak {
     }
 
     /// Garbage is collected first, so that what remains is held.
-    private static Point point(int done, long[] nanos, int since) {
+    private static Point point(Supplier<ProcessState> watched, int done, long[] nanos, int since) {
         System.gc();
-        ProcessState state = ProcessState.now();
+        ProcessState state = watched.get();
         long[] part = Arrays.copyOfRange(nanos, since, done);
         Arrays.sort(part);
         double median = part.length == 0 ? 0 : part[part.length / 2] / 1e3;
