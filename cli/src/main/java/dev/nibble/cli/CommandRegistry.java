@@ -29,6 +29,8 @@ final class CommandRegistry {
             new Entry("compare", CompareCommand::new),
             new Entry("inspect", InspectCommand::new),
             new Entry("simplify", SimplifyCommand::new),
+            new Entry("overrides", OverridesCommand::new),
+            new Entry("encodings", EncodingsCommand::new),
             new Entry("targets", TargetsCommand::new),
             new Entry("estimate", EstimateCommand::new),
             new Entry("roofline", RooflineCommand::new),

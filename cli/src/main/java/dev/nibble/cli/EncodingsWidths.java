@@ -19,6 +19,7 @@ final class EncodingsWidths {
                         switch (entry) {
                             case EncodingEntry.Affine affine -> affine.bits();
                             case EncodingEntry.LowPowerBlocks blocks -> blocks.compressedBits();
+                            case EncodingEntry.Width width -> width.bits();
                             case EncodingEntry.FloatingPoint floating -> 0;
                         }));
         return bits;

@@ -2,6 +2,7 @@ package dev.nibble.cli;
 
 import dev.nibble.data.DataOptions;
 import dev.nibble.data.TextOptions;
+import dev.nibble.graph.NibbleException;
 import dev.nibble.pipeline.QuantizeOptions;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -51,15 +52,15 @@ final class EvaluationOptions {
     }
 
     /// The samples to measure with; empty where no option of these was given. Preprocessing and batch are those of
-    /// `calibration`. Without `--eval-data` the samples are chosen from the same data, with the same labels; the choice
+    /// `base`, the options of the calibration samples. Without `--eval-data` the samples are chosen from the same data, with the same labels; the choice
     /// is always their own.
     ///
     /// @throws dev.nibble.graph.NibbleException where a number is out of its range
-    Optional<QuantizeOptions.Samples> samples(QuantizeOptions.Samples calibration, Terminal terminal) {
+    Optional<QuantizeOptions.Samples> samples(
+            Optional<QuantizeOptions.Samples> calibration, DataOptions base, Terminal terminal) {
         if (!given()) {
             return Optional.empty();
         }
-        DataOptions base = calibration.options();
         Path sameLabels = data == null ? base.labels() : null;
         DataOptions options = base.withChoice(skip, every, take)
                 .withLabels(
@@ -71,7 +72,12 @@ final class EvaluationOptions {
             options = options.withText(
                     new TextOptions(text.tokenizer(), text.maxLength(), text.padding(), own, text.pooling()));
         }
-        Path path = data == null ? calibration.path() : terminal.resolve(data);
+        Path path = data != null
+                ? terminal.resolve(data)
+                : calibration
+                        .map(QuantizeOptions.Samples::path)
+                        .orElseThrow(() -> new NibbleException(
+                                "the samples to measure with are chosen, but there are none", "give --eval-data"));
         return Optional.of(new QuantizeOptions.Samples(path, options));
     }
 }

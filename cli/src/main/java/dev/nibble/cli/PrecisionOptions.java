@@ -6,6 +6,7 @@ import dev.nibble.pipeline.calibrate.Calibrator;
 import dev.nibble.pipeline.recover.Recipe;
 import dev.nibble.pipeline.recover.RecipeFile;
 import dev.nibble.quant.Symmetry;
+import dev.nibble.quant.place.Overrides;
 import dev.nibble.quant.place.Precision;
 import dev.nibble.quant.place.WeightGranularity;
 import dev.nibble.quant.range.RangeSearch;
@@ -48,10 +49,9 @@ final class PrecisionOptions {
     @Option(
             order = 22,
             names = "--bias-bitwidth",
-            paramLabel = "32",
-            defaultValue = "32",
-            description = "Bits of biases (default: 32).")
-    private int biasBitwidth;
+            paramLabel = "32|float",
+            description = "Bits of biases (default: 32; as it has them with the encodings of another tool's run).")
+    private @Nullable String biasBitwidth;
 
     @Option(
             order = 23,
@@ -131,10 +131,14 @@ final class PrecisionOptions {
     ///
     /// @throws NibbleException where a value is none of those that there are
     Precision precision() {
-        if (biasBitwidth != 32) {
-            throw new NibbleException(
-                    "biases of " + biasBitwidth + " bits are not supported", "leave --bias-bitwidth at 32");
-        }
+        OptionalInt biases = switch (biasBitwidth) {
+            case null -> OptionalInt.of(32);
+            case "32" -> OptionalInt.of(32);
+            case "float" -> OptionalInt.empty();
+            default ->
+                throw new NibbleException(
+                        "biases of " + biasBitwidth + " bits are not supported", "use --bias-bitwidth 32 or float");
+        };
         if (!List.of(4, 8, 16).contains(weightsBitwidth)) {
             throw new NibbleException(
                     "weights of " + weightsBitwidth + " bits are not supported", "use --weights-bitwidth 4, 8 or 16");
@@ -151,10 +155,30 @@ final class PrecisionOptions {
                 weightsBitwidth,
                 granularity(),
                 activations,
-                biasBitwidth,
+                biases,
                 schema("--param-schema", paramSchema),
                 schema("--act-schema", actSchema),
-                Map.of());
+                Overrides.NONE);
+    }
+
+    /// Weights by channel and activations of these widths.
+    ///
+    /// @throws NibbleException where there is no such width
+    static Precision widths(int weights, int activations) {
+        if (!List.of(4, 8, 16).contains(weights)) {
+            throw new NibbleException(
+                    "weights of " + weights + " bits are not supported", "use --weights-bitwidth 4, 8 or 16");
+        }
+        if (activations != 8 && activations != 16) {
+            throw new NibbleException(
+                    "activations of " + activations + " bits are not supported", "use --act-bitwidth 8 or 16");
+        }
+        return Precision.of(weights, WeightGranularity.CHANNEL, activations);
+    }
+
+    /// Whether the width of biases was said.
+    boolean biasesGiven() {
+        return biasBitwidth != null;
     }
 
     private WeightGranularity granularity() {

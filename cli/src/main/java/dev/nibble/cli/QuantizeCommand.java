@@ -92,7 +92,13 @@ final class QuantizeCommand extends NibbleCommand {
                     + "have in common.")
     private boolean ladder;
 
-    @Option(names = "--quantization-overrides", paramLabel = "FILE", hidden = true)
+    @Option(
+            order = 45,
+            names = "--quantization-overrides",
+            paramLabel = "FILE",
+            description =
+                    "What is forced on single tensors, by name or pattern: QNN's overrides, or AIMET's encodings, "
+                            + "which are applied as they are. --data may be left away where they name every range.")
     private @Nullable Path overrides;
 
     @Spec
@@ -100,14 +106,13 @@ final class QuantizeCommand extends NibbleCommand {
 
     @Override
     protected ExitCode run() {
-        refuse("--quantization-overrides", overrides);
         Gates gates = gateOptions.gates(maxDrop);
         Map<String, long[]> shapes = new LinkedHashMap<>();
         everywhere()
                 .shapes()
                 .forEach(shape -> shapes.put(shape.name(), shape.shape().dims()));
         Optional<QuantizeOptions.Samples> calibration = samples.optional(terminal());
-        if (calibration.isEmpty() && evaluation.given()) {
+        if (calibration.isEmpty() && overrides == null && evaluation.given()) {
             throw new NibbleException(
                     "samples to measure with were given, but none with --data",
                     "name them with --data as well: how samples are read goes by it");
@@ -116,7 +121,7 @@ final class QuantizeCommand extends NibbleCommand {
                 terminal().resolve(model),
                 model.toString(),
                 calibration,
-                calibration.flatMap(given -> evaluation.samples(given, terminal())),
+                evaluation.samples(calibration, samples.options(terminal()), terminal()),
                 terminal().resolve(out.path()),
                 precision.precision(),
                 precision.activations(),
@@ -124,6 +129,9 @@ final class QuantizeCommand extends NibbleCommand {
                 precision.recipe(terminal()),
                 target(),
                 Optional.ofNullable(quantsimConfig).map(terminal()::resolve),
+                Optional.ofNullable(overrides)
+                        .map(file -> new QuantizeOptions.OverridesFile(
+                                terminal().resolve(file), file.toString(), !precision.biasesGiven())),
                 shapes,
                 precision.quantizedIo(),
                 encodingsVersion,
@@ -143,14 +151,6 @@ final class QuantizeCommand extends NibbleCommand {
         ResultOutput.print(this, document, terminal().resolve(out.path()));
         Double drop = document.metric() == null ? null : document.metric().drop();
         return gate(gates.failures(drop, document.sqnrDb(), document.cosine()));
-    }
-
-    private static void refuse(String option, @Nullable Object value) {
-        if (value != null) {
-            throw new NibbleException(
-                    option + " is not supported yet",
-                    "leave it out; --algorithms, --weights-bitwidth and --act-bitwidth hold for the whole model");
-        }
     }
 
     private String target() {

@@ -3,6 +3,8 @@ package dev.nibble.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
+import dev.nibble.pipeline.EncodingsFiles;
+import dev.nibble.pipeline.OverridesTemplate;
 import dev.nibble.pipeline.TargetsDocument;
 import dev.nibble.pipeline.htp.CompileDocument;
 import dev.nibble.pipeline.htp.PlacementDocument;
@@ -47,6 +49,10 @@ class JsonSchemaTest {
             Map.entry("placement", PlacementDocument.class),
             Map.entry("compile", CompileDocument.class),
             Map.entry("targets", TargetsDocument.class),
+            Map.entry("overrides", OverridesTemplate.Template.class),
+            Map.entry("encodings-convert", EncodingsFiles.Converted.class),
+            Map.entry("encodings-diff", EncodingsFiles.Compared.class),
+            Map.entry("encodings-check", EncodingsFiles.Checked.class),
             Map.entry("config", ConfigCommand.Document.class),
             Map.entry("tune", TuneDocument.class),
             Map.entry("htp-config", HtpConfigDocument.class),
@@ -60,6 +66,8 @@ class JsonSchemaTest {
         String name = switch (command) {
             case "quantize", "demo" -> "report";
             case "roofline" -> "estimate";
+            case "encodings" ->
+                "encodings-" + (document.has("problems") ? "check" : document.has("differences") ? "diff" : "convert");
             case "profile" -> document.has("profiles") ? "profiles" : "profile";
             default -> command;
         };

@@ -61,6 +61,7 @@ public final class Demo {
                             Recipe.DEFAULT,
                             target,
                             Optional.empty(),
+                            Optional.empty(),
                             Map.of("x", new long[] {-1, 3, 48, 320}),
                             false,
                             "1.0.0",

@@ -15,7 +15,9 @@ final class NextSteps {
     static List<NextStep> of(QuantizeOptions options) {
         List<NextStep> steps = new ArrayList<>();
         String folder = options.out().toString();
-        if (options.calibration().isEmpty()) {
+        QuantizeOptions.Samples seen =
+                options.calibration().or(options::evaluation).orElse(null);
+        if (seen == null) {
             return List.of(new NextStep(
                     "nibble evaluate %s --data …".formatted(Shell.quoted(folder + "/model.qdq.onnx")),
                     "measure the file that was written"));
@@ -25,8 +27,8 @@ final class NextSteps {
                         .formatted(
                                 Shell.quoted(folder + "/model.float.onnx"),
                                 Shell.quoted(folder + "/model.qdq.onnx"),
-                                Shell.quoted(options.data().shown()),
-                                preprocessing(options.data().options())),
+                                Shell.quoted(seen.shown()),
+                                preprocessing(seen.options())),
                 "every quantized value against its float twin, worst first"));
         if (options.evaluation().isEmpty()) {
             steps.add(new NextStep(

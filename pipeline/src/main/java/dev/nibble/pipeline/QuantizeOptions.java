@@ -21,7 +21,7 @@ import java.util.stream.Stream;
 ///
 /// @param model the float model
 /// @param shownModel its path as results name it
-/// @param calibration samples for calibration; weights alone are quantized without
+/// @param calibration samples for calibration; weights alone are quantized without, and what has its ranges given
 /// @param evaluation samples for measuring; empty: at most [#FALLBACK_EVALUATION] calibration samples
 /// @param out folder of the results
 /// @param precision number formats that are wanted
@@ -30,6 +30,7 @@ import java.util.stream.Stream;
 /// @param recipe what is done to get accuracy back
 /// @param target the device, such as `sm8650`
 /// @param quantsimConfig placement rules in place of the target's
+/// @param overrides a file of what is forced on single tensors, or the encodings of another tool's run
 /// @param shapes sizes of inputs, by name
 /// @param quantizedIo whether the written model takes and gives integers
 /// @param encodingsVersion `0.6.1`, `1.0.0` or `2.0.0`
@@ -52,6 +53,7 @@ public record QuantizeOptions(
         Recipe recipe,
         String target,
         Optional<Path> quantsimConfig,
+        Optional<OverridesFile> overrides,
         Map<String, long[]> shapes,
         boolean quantizedIo,
         String encodingsVersion,
@@ -118,6 +120,12 @@ public record QuantizeOptions(
         };
     }
 
+    /// What is forced on single tensors.
+    ///
+    /// @param shown the path as results name it
+    /// @param ownBiases whether biases stay in float where the file gives every range: as the tool that wrote it has them
+    public record OverridesFile(Path path, String shown, boolean ownBiases) {}
+
     /// Where samples are, and how they are read.
     ///
     /// @param shown the path as results name it
@@ -129,10 +137,11 @@ public record QuantizeOptions(
 
     public QuantizeOptions {
         shapes = Map.copyOf(shapes);
-        if (calibration.isEmpty() && precision.activationBits().isPresent()) {
+        if (calibration.isEmpty() && precision.activationBits().isPresent() && overrides.isEmpty()) {
             throw new NibbleException(
                     "--data is missing: the ranges of activations are found on samples",
-                    "name samples with --data, or quantize the weights alone: --act-bitwidth float");
+                    "name samples with --data, or quantize the weights alone: --act-bitwidth float; or give every range:"
+                            + " --quantization-overrides");
         }
         if (calibration.isEmpty()
                 && !recipe.equals(Recipe.DEFAULT)

@@ -4,6 +4,7 @@ import dev.nibble.data.DataSet;
 import dev.nibble.data.Doctor;
 import dev.nibble.graph.Executor;
 import dev.nibble.graph.Model;
+import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.Tensor;
 import dev.nibble.graph.pass.RaiseOpset;
 import dev.nibble.pipeline.calibrate.Calibration;
@@ -82,6 +83,9 @@ public record QuantizedModel(
     /// found on all samples.
     private static final int COMPARED_SAMPLES = 16;
 
+    /// Names that a message lists.
+    private static final int SHOWN = 5;
+
     /// Plans the quantizers, calibrates, chooses ranges, quantizes the weights and writes the QDQ graph.
     ///
     /// @param model prepared: see [PreparedModel]
@@ -107,23 +111,25 @@ public record QuantizedModel(
             RunDirectory run,
             Progress progress) {
         recipe.requireScopes(model.graph());
-        PrepareChannels.Result channels = PrepareChannels.of(model, recipe, data, executor, threads, run, progress);
+        PrepareChannels.Result channels =
+                PrepareChannels.of(model, recipe, precision.overrides(), data, executor, threads, run, progress);
         PlacementPlan plan = plan(channels.model(), rules, precision);
         Executor.Options options = new Executor.Options(threads, Executor.Optimization.DEFAULT);
         long start = System.nanoTime();
-        Map<String, Observation> observed =
-                observed(plan, data, executor, threads, memory, batch, doctor, run, progress);
+        Map<String, Observation> observed = plan.observed().isEmpty()
+                ? Map.of()
+                : observed(plan, data, executor, threads, memory, batch, doctor, run, progress);
         plan = MaskedScores.bound(plan, observed, precision.activationBits().orElse(16));
         observed = MaskedScores.asBounded(plan, observed);
         long calibrated = System.nanoTime();
         Ranges ranges = Ranges.search(plan, observed, calibrator.searches());
         Map<String, Ranges.Choice> choices = switch (calibrator) {
             case Calibrator.Single(var search) -> ranges.all(search.id());
+            case Calibrator.Auto _ when ranges.candidates().isEmpty() -> Map.of();
             case Calibrator.Auto auto ->
                 ranges.best(plan, costs(plan, ranges, data, executor, options, memory, progress));
         };
-        Map<String, Encoding> encodings = new LinkedHashMap<>();
-        choices.forEach((source, choice) -> encodings.put(source, choice.range().encoding()));
+        Map<String, Encoding> encodings = encodings(choices);
         Map<String, TensorEncoding.Affine> weights = weights(plan, parameters);
         QuantizeModel.Result result = QuantizeModel.apply(plan, encodings, weights, Map.of());
         Model exact = plan.model();
@@ -142,25 +148,20 @@ public record QuantizedModel(
                     plan,
                     result.quantization(),
                     correction.scope(),
-                    InputMeans.of(
-                            plan.model(),
-                            CorrectBias.inputs(plan, correction.scope()),
-                            data,
-                            executor,
-                            options,
-                            progress));
+                    CorrectBias.inputs(plan, correction.scope()).isEmpty()
+                            ? Map.of()
+                            : InputMeans.of(
+                                    plan.model(),
+                                    CorrectBias.inputs(plan, correction.scope()),
+                                    data,
+                                    executor,
+                                    options,
+                                    progress));
             plan = corrected.plan();
             result = QuantizeModel.apply(plan, encodings, weights, Map.of());
         }
-        ExportResult export = QdqExport.export(plan, result.quantization(), boundary);
-        List<Finding> findings = new ArrayList<>(plan.notes());
-        findings.addAll(result.findings());
-        findings.addAll(MaskedScores.findings(plan, observed, encodings));
-        findings.addAll(JoinedRanges.find(plan, observed, result.quantization().activations()));
-        findings.addAll(export.findings());
-        Model twin = FloatTwin.of(plan, result.quantization());
         long done = System.nanoTime();
-        return new QuantizedModel(
+        return finished(
                 plan,
                 exact,
                 corrected,
@@ -168,13 +169,91 @@ public record QuantizedModel(
                 RowRanges.worst(model, channels.model()),
                 recovered,
                 choices,
+                result,
+                observed,
+                boundary,
+                parameters,
+                (calibrated - start) / 1e9,
+                (done - calibrated) / 1e9);
+    }
+
+    /// As [#of], where every range is given: no sample is looked at.
+    ///
+    /// @throws NibbleException where a range is not known; names the values
+    public static QuantizedModel withoutData(
+            Model model, PlacementRules rules, Precision precision, RangeSearch parameters, Boundary boundary) {
+        long start = System.nanoTime();
+        PlacementPlan plan = plan(model, rules, precision);
+        List<String> unknown = plan.observed();
+        if (!unknown.isEmpty()) {
+            throw new NibbleException(
+                    "without samples the ranges of %d values are not known: %s%s"
+                            .formatted(
+                                    unknown.size(),
+                                    String.join(", ", unknown.subList(0, Math.min(SHOWN, unknown.size()))),
+                                    unknown.size() > SHOWN ? ", …" : ""),
+                    "give --data, or --quantization-overrides with the encodings of all of them");
+        }
+        QuantizeModel.Result result = QuantizeModel.apply(plan, Map.of(), weights(plan, parameters), Map.of());
+        return finished(
+                plan,
+                plan.model(),
+                null,
+                List.of(),
+                Optional.empty(),
+                null,
+                Map.of(),
+                result,
+                Map.of(),
+                boundary,
+                parameters,
+                0,
+                (System.nanoTime() - start) / 1e9);
+    }
+
+    private static QuantizedModel finished(
+            PlacementPlan plan,
+            Model exact,
+            CorrectBias.@Nullable Result corrected,
+            List<PassRecord> passes,
+            Optional<RowRanges> channelRanges,
+            RecoverWeights.@Nullable Result recovered,
+            Map<String, Ranges.Choice> choices,
+            QuantizeModel.Result result,
+            Map<String, Observation> observed,
+            Boundary boundary,
+            RangeSearch parameters,
+            double calibrateSeconds,
+            double quantizeSeconds) {
+        long start = System.nanoTime();
+        ExportResult export = QdqExport.export(plan, result.quantization(), boundary);
+        List<Finding> findings = new ArrayList<>(plan.notes());
+        findings.addAll(result.findings());
+        findings.addAll(MaskedScores.findings(plan, observed, encodings(choices)));
+        findings.addAll(JoinedRanges.find(plan, observed, result.quantization().activations()));
+        findings.addAll(export.findings());
+        Model twin = FloatTwin.of(plan, result.quantization());
+        return new QuantizedModel(
+                plan,
+                exact,
+                corrected,
+                passes,
+                channelRanges,
+                recovered,
+                choices,
                 result.quantization(),
                 twin,
                 export,
                 findings,
                 parameters.id(),
-                (calibrated - start) / 1e9,
-                (done - calibrated) / 1e9);
+                calibrateSeconds,
+                quantizeSeconds + (System.nanoTime() - start) / 1e9);
+    }
+
+    private static Map<String, Encoding> encodings(Map<String, Ranges.Choice> choices) {
+        Map<String, Encoding> encodings = new LinkedHashMap<>();
+        choices.forEach((source, choice) -> encodings.put(source, choice.range().encoding()));
+        return encodings;
     }
 
     /// What calibration sees, or what `run` keeps of it.
@@ -211,28 +290,7 @@ public record QuantizedModel(
     /// @param parameters how the ranges of weights are chosen
     public static QuantizedModel ofWeights(
             Model model, PlacementRules rules, Precision precision, RangeSearch parameters) {
-        long start = System.nanoTime();
-        PlacementPlan plan = plan(model, rules, precision);
-        QuantizeModel.Result result = QuantizeModel.apply(plan, Map.of(), weights(plan, parameters), Map.of());
-        ExportResult export = QdqExport.export(plan, result.quantization(), Boundary.FLOAT);
-        List<Finding> findings = new ArrayList<>(plan.notes());
-        findings.addAll(result.findings());
-        findings.addAll(export.findings());
-        return new QuantizedModel(
-                plan,
-                plan.model(),
-                null,
-                List.of(),
-                Optional.empty(),
-                null,
-                Map.of(),
-                result.quantization(),
-                FloatTwin.of(plan, result.quantization()),
-                export,
-                findings,
-                parameters.id(),
-                0,
-                (System.nanoTime() - start) / 1e9);
+        return withoutData(model, rules, precision, parameters, Boundary.FLOAT);
     }
 
     private static Map<String, TensorEncoding.Affine> weights(PlacementPlan plan, RangeSearch parameters) {
@@ -243,12 +301,26 @@ public record QuantizedModel(
                     .initializer(weight.name())
                     .orElseThrow()
                     .tensor();
-            chosen.put(weight.name(), WeightRanges.choose(weight.name(), values, weight.scheme(), parameters));
+            if (!plan.isFrozen(weight.name())) {
+                chosen.put(
+                        weight.name(),
+                        WeightRanges.choose(weight.name(), values, weight.scheme(), search(plan, weight, parameters)));
+            }
         }
         return chosen;
     }
 
-    /// Where quantizers go, in a model of an operator set that has them.
+    /// A width that is forced on a single weight has the search that suits it, as `auto` has.
+    private static RangeSearch search(PlacementPlan plan, WeightQuantizer weight, RangeSearch parameters) {
+        boolean narrow = weight.scheme().bits() < 8;
+        boolean forced = plan.forced(weight.name()).isPresent()
+                && narrow != plan.precision().weightBits() < 8;
+        return !forced ? parameters : narrow ? new RangeSearch.Mse() : new RangeSearch.MinMax();
+    }
+
+    /// The quantizers of `model`, its opset raised where the formats need that.
+    ///
+    /// @throws NibbleException as [Placement#plan]
     static PlacementPlan plan(Model model, PlacementRules rules, Precision precision) {
         PlacementPlan plan = Placement.plan(model, rules, precision);
         if (plan.model().opset() >= plan.requiredOpset()) {

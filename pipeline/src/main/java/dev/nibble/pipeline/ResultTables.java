@@ -112,7 +112,9 @@ final class ResultTables {
                 (long) encoding.zeroPoint(),
                 encoding.min(),
                 encoding.max(),
-                fixed ? "fixed" : choice == null ? "derived" : choice.calibrator(),
+                quantized.plan().isFrozen(quantizer.source())
+                        ? "override"
+                        : fixed ? "fixed" : choice == null ? "derived" : choice.calibrator(),
                 choice == null || !quantizer.isSource()
                         ? null
                         : choice.range().error().sqnrDb(),
@@ -140,7 +142,9 @@ final class ResultTables {
                         (long) widest.zeroPoint(),
                         widest.min(),
                         widest.max(),
-                        kind == TensorRow.Kind.BIAS ? "derived" : quantized.parameters(),
+                        quantized.plan().isFrozen(name)
+                                ? "override"
+                                : kind == TensorRow.Kind.BIAS ? "derived" : quantized.parameters(),
                         decibels,
                         op,
                         affine.dataType().onnxName(),

@@ -52,6 +52,7 @@ public final class Ranges {
     public static Ranges search(PlacementPlan plan, Map<String, Observation> observed, List<RangeSearch> searches) {
         Ranges ranges = new Ranges();
         Map<String, Histogram> masked = MaskedScores.find(plan, observed);
+        Set<String> through = SeenThrough.of(plan.model().graph());
         Map<String, ActivationQuantizer> quantizers = plan.activationsByName();
         plan.observedBySource().forEach((source, values) -> {
             ActivationQuantizer quantizer = quantizers.get(source);
@@ -68,8 +69,12 @@ public final class Ranges {
             Map<String, RangeChoice> choices = new LinkedHashMap<>();
             Symmetry symmetry = quantizer.scheme().symmetry();
             for (RangeSearch search : searches) {
+                boolean limit = search instanceof RangeSearch.Limit;
+                if (limit && !through.contains(quantizer.name())) {
+                    continue;
+                }
                 RangeChoice choice = search.choose(histogram, quantizer.scheme().bits(), symmetry);
-                if (search instanceof RangeSearch.Limit && !isBetween(choice, choices.values())) {
+                if (limit && !isBetween(choice, choices.values())) {
                     continue;
                 }
                 choices.put(

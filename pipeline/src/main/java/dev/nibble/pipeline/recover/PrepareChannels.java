@@ -11,6 +11,7 @@ import dev.nibble.graph.Model;
 import dev.nibble.graph.Tensor;
 import dev.nibble.pipeline.Progress;
 import dev.nibble.pipeline.output.RunDirectory;
+import dev.nibble.quant.place.Overrides;
 import dev.nibble.quant.weight.ChannelActivity;
 import dev.nibble.quant.weight.EqualizeCrossLayer;
 import dev.nibble.quant.weight.ZeroConstantChannels;
@@ -24,6 +25,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 
 /// The steps of a recipe that change the float model's channels before anything is quantized, without changing what it
 /// computes: constant channels moved into biases, ranges balanced across layers.
@@ -39,9 +42,12 @@ public final class PrepareChannels {
     public record Result(Model model, List<PassRecord> passes) {}
 
     /// Runs the steps of `recipe` that are meant here, or takes over what `run` keeps of them.
+    ///
+    /// @param overrides channels of tensors whose encodings are given are left alone
     public static Result of(
             Model model,
             Recipe recipe,
+            Overrides overrides,
             DataSet data,
             Executor executor,
             int threads,
@@ -55,9 +61,12 @@ public final class PrepareChannels {
         }
         List<Object> follows = new ArrayList<>(run.keeps() ? StageContents.parts(model) : List.of());
         follows.add(steps);
+        Set<String> frozen = new TreeSet<>(overrides.tensors().keySet());
+        frozen.removeIf(name -> !overrides.freezes(name));
+        follows.add(frozen);
         RunDirectory.Key key = run.key("channels", follows.toArray());
         return run.read(key, "channels", in -> read(model, in)).orElseGet(() -> {
-            Result made = of(model, recipe, data, executor, threads, progress);
+            Result made = of(model, recipe, frozen, data, executor, threads, progress);
             run.write(key, out -> write(model, made, out));
             return made;
         });
@@ -94,8 +103,14 @@ public final class PrepareChannels {
                 changed.isEmpty() ? before : before.withGraph(graph.edit(edit -> changed.forEach(edit::put))), passes);
     }
 
-    /// Runs the steps of `recipe` that are meant here.
-    static Result of(Model model, Recipe recipe, DataSet data, Executor executor, int threads, Progress progress) {
+    private static Result of(
+            Model model,
+            Recipe recipe,
+            Set<String> frozen,
+            DataSet data,
+            Executor executor,
+            int threads,
+            Progress progress) {
         List<PassRecord> passes = new ArrayList<>();
         Model changed = model;
         Recipe.Step zero = recipe.step(Algorithm.ZERO_CONSTANT_CHANNELS).orElse(null);
@@ -103,7 +118,8 @@ public final class PrepareChannels {
             Map<String, ChannelActivity> found = new LinkedHashMap<>();
             Map<String, ChannelActivity> heldOut = new LinkedHashMap<>();
             observe(changed, data, executor, threads, progress, found, heldOut);
-            ZeroConstantChannels.Result result = ZeroConstantChannels.apply(changed, zero.scope(), found, heldOut);
+            ZeroConstantChannels.Result result =
+                    ZeroConstantChannels.apply(changed, zero.scope(), found, heldOut, frozen);
             changed = result.model();
             passes.add(record(Algorithm.ZERO_CONSTANT_CHANNELS, result.changes(), result.skipped()));
         }
@@ -111,7 +127,7 @@ public final class PrepareChannels {
         if (equalize != null) {
             Map<String, ChannelActivity> activity = new LinkedHashMap<>();
             observe(changed, data, executor, threads, progress, activity, activity);
-            EqualizeCrossLayer.Result result = EqualizeCrossLayer.apply(changed, equalize.scope(), activity);
+            EqualizeCrossLayer.Result result = EqualizeCrossLayer.apply(changed, equalize.scope(), activity, frozen);
             changed = result.model();
             passes.add(record(Algorithm.EQUALIZE, result.changes(), result.skipped()));
         }

@@ -103,7 +103,7 @@ public final class RecoverWeights {
             start.weights().forEach((name, rounded) -> streams.put(Initializer.of(name, linear.dequantize(rounded))));
             for (int i = 0; i < layers.size(); i++) {
                 LinearLayer layer = layers.get(i);
-                WeightSteps steps = recipe.weights(layer.node()).orElseThrow();
+                WeightSteps steps = steps(plan, recipe, layer);
                 TensorEncoding.Affine first = affine(start, layer);
                 Shape shape = plan.model()
                         .graph()
@@ -201,6 +201,15 @@ public final class RecoverWeights {
         return layers;
     }
 
+    /// The steps for `layer`, less those that would change what is given.
+    private static WeightSteps steps(PlacementPlan plan, Recipe recipe, LinearLayer layer) {
+        WeightSteps steps = recipe.weights(layer.node()).orElseThrow();
+        if (plan.isFrozen(layer.weight())) {
+            steps = steps.withFixedScales();
+        }
+        return layer.bias() != null && plan.isFrozen(layer.bias()) ? steps.withFixedBias() : steps;
+    }
+
     private static DecideWeights.Decision decide(
             PlacementPlan plan,
             Quantization start,
@@ -217,7 +226,7 @@ public final class RecoverWeights {
                 : graph.initializer(layer.bias()).orElseThrow().tensor().toFloats();
         LayerStatistics statistics = new LayerStatistics(layer, weights, bias, products);
         streams.gather(index, statistics, Math.max(LEAST_POSITIONS, POSITIONS_PER_COLUMN * layer.depth()));
-        double[] least = least(start, layer, bias);
+        double[] least = plan.isFrozen(layer.weight()) ? new double[bias.length] : least(start, layer, bias);
         return DecideWeights.decide(
                 layer, stored.shape(), weights, bias, affine(start, layer), least, statistics, steps, products);
     }

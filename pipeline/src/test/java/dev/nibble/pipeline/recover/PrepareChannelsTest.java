@@ -7,7 +7,9 @@ import dev.nibble.data.DataSet;
 import dev.nibble.graph.Executor;
 import dev.nibble.pipeline.PreparedModel;
 import dev.nibble.pipeline.Progress;
+import dev.nibble.pipeline.output.RunDirectory;
 import dev.nibble.quant.measure.SignalToNoise;
+import dev.nibble.quant.place.Overrides;
 import dev.nibble.run.OrtExecutor;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,8 +38,15 @@ class PrepareChannelsTest {
                         shared("data/" + samples),
                         options.withChoice(200L, 1L, 16L),
                         PreparedModel.inputs(prepared.model()))) {
-            PrepareChannels.Result result =
-                    PrepareChannels.of(prepared.model(), Recipe.ENHANCED, data, executor, 2, Progress.none());
+            PrepareChannels.Result result = PrepareChannels.of(
+                    prepared.model(),
+                    Recipe.ENHANCED,
+                    Overrides.NONE,
+                    data,
+                    executor,
+                    2,
+                    RunDirectory.NONE,
+                    Progress.none());
             boolean changed =
                     result.passes().stream().anyMatch(pass -> !pass.changes().isEmpty());
             assertTrue(changed == changes, result.passes()::toString);

@@ -1,5 +1,7 @@
 package dev.nibble.quant.encodings;
 
+import dev.nibble.graph.Shape;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /// What an encodings file says of one tensor. Offsets have AIMET's sign: `x̂ = scale · (q + offset)` with
@@ -22,6 +24,7 @@ public sealed interface EncodingEntry {
     /// @param axis the channel axis, or the block axis of blocks; empty where the version leaves it to the
     ///     operator
     /// @param blockSize 0 without blocks
+    /// @param nesting how the file nests the scales; a list of them where it does not
     record Affine(
             String name,
             int bits,
@@ -30,15 +33,30 @@ public sealed interface EncodingEntry {
             double[] scales,
             long[] offsets,
             OptionalInt axis,
-            int blockSize)
-            implements EncodingEntry {}
+            int blockSize,
+            Shape nesting)
+            implements EncodingEntry {
+        /// As a flat list of scales.
+        Affine(
+                String name,
+                int bits,
+                boolean symmetric,
+                Layout layout,
+                double[] scales,
+                long[] offsets,
+                OptionalInt axis,
+                int blockSize) {
+            this(name, bits, symmetric, layout, scales, offsets, axis, blockSize, Shape.of(scales.length));
+        }
+    }
 
     /// Blocks whose scales are whole multiples of their channel's scale (LPBQ).
     ///
     /// @param bits the width after decompression
     /// @param compressedBits the width of the codes
     /// @param channelScales one for each output channel
-    /// @param blockScales one for each block of each channel: `channel · blocks + block`
+    /// @param blockScales one for each block of each channel, in the order of the weight's axes
+    /// @param nesting how the file nests the scales of blocks
     record LowPowerBlocks(
             String name,
             int bits,
@@ -46,8 +64,14 @@ public sealed interface EncodingEntry {
             int blockSize,
             double[] channelScales,
             int[] blockScales,
-            OptionalInt axis)
+            OptionalInt axis,
+            Shape nesting)
             implements EncodingEntry {}
+
+    /// Integer codes of a width, and no more said: the range is chosen from data.
+    ///
+    /// @param symmetric empty: as the target's rules say
+    record Width(String name, int bits, Optional<Boolean> symmetric) implements EncodingEntry {}
 
     /// A tensor that stays in float.
     record FloatingPoint(String name, int bits) implements EncodingEntry {}

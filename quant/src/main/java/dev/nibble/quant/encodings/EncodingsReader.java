@@ -1,10 +1,9 @@
 package dev.nibble.quant.encodings;
 
 import dev.nibble.graph.NibbleException;
-import dev.nibble.quant.encodings.EncodingEntry.Affine;
-import dev.nibble.quant.encodings.EncodingEntry.FloatingPoint;
-import dev.nibble.quant.encodings.EncodingEntry.Layout;
+import dev.nibble.graph.Shape;
 import dev.nibble.quant.encodings.EncodingEntry.LowPowerBlocks;
+import dev.nibble.quant.place.Overrides;
 import dev.nibble.target.Json;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -12,13 +11,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.TreeMap;
 import tools.jackson.databind.JsonNode;
 
-/// Reads AIMET's encodings files: 0.6.1, 1.0.0, 2.0.0, and of 2.1.0 what 2.0.0 has as well. Booleans may be
-/// real or `"True"`, offsets whole or `-128.0`.
+/// Reads AIMET's encodings files (0.6.1, 1.0.0, 2.0.0, 2.1.0) and QNN's quantization overrides, which are 0.6.1 without a
+/// version, with entries that need not say all. Booleans may be real or `"True"`, offsets whole or `-128.0`.
 public final class EncodingsReader {
     private EncodingsReader() {}
 
@@ -36,18 +35,27 @@ public final class EncodingsReader {
     /// @throws NibbleException where it is no encodings file
     public static Encodings read(String json, String name) {
         Json root = Json.parse(json, name);
-        String version = root.text("version")
-                .orElseThrow(() -> root.error("there is no 'version'", "give an encodings file that AIMET wrote"));
+        String version = root.text("version").orElse("");
         Map<String, EncodingEntry> activations = new LinkedHashMap<>();
         Map<String, EncodingEntry> params = new LinkedHashMap<>();
         switch (version) {
+            case "" -> {
+                root.allow("activation_encodings", "param_encodings", "supergroups", "quantizer_args", "producer");
+                if (!root.has("activation_encodings") && !root.has("param_encodings") && !root.has("supergroups")) {
+                    throw root.error(
+                            "there is neither a 'version' nor 'activation_encodings' and 'param_encodings'",
+                            "give encodings that AIMET wrote, or overrides: nibble overrides init MODEL writes a template");
+                }
+                Version061.read(root.object("activation_encodings"), activations);
+                Version061.read(root.object("param_encodings"), params);
+            }
             case "0.6.1", "0.6.0", "0.5.0" -> {
                 Version061.read(section(root, "activation_encodings"), activations);
                 Version061.read(section(root, "param_encodings"), params);
             }
             case "1.0.0" -> {
-                root.list("activation_encodings").forEach(e -> put(activations, version1(e), e));
-                root.list("param_encodings").forEach(e -> put(params, version1(e), e));
+                root.list("activation_encodings").forEach(e -> put(activations, Version1.read(e), e));
+                root.list("param_encodings").forEach(e -> put(params, Version1.read(e), e));
                 requireSections(root);
             }
             case "2.0.0", "2.1.0" -> {
@@ -60,7 +68,37 @@ public final class EncodingsReader {
                 throw root.error(
                         "version '" + version + "' is not known", "export the encodings as 0.6.1, 1.0.0 or 2.0.0");
         }
-        return new Encodings(version, activations, params);
+        return new Encodings(version, activations, params, arguments(root), supergroups(root));
+    }
+
+    private static Map<String, Object> arguments(Json root) {
+        Map<String, Object> arguments = new TreeMap<>();
+        for (Map.Entry<String, Json> entry : root.object("quantizer_args").entries()) {
+            JsonNode value = entry.getValue().node();
+            if (value.isBoolean()) {
+                arguments.put(entry.getKey(), value.booleanValue());
+            } else if (value.isNumber()) {
+                arguments.put(entry.getKey(), value.numberValue());
+            } else if (value.isString()) {
+                arguments.put(entry.getKey(), value.stringValue());
+            }
+        }
+        return arguments;
+    }
+
+    private static List<Overrides.Fusion> supergroups(Json root) {
+        List<Overrides.Fusion> fusions = new ArrayList<>();
+        for (Json group : root.list("supergroups")) {
+            group.allow("op_list", "fuse");
+            List<String> operators = group.strings("op_list");
+            if (operators.size() < 2) {
+                throw group.error(
+                        "a supergroup has at least two operators, but has " + operators,
+                        "write {\"op_list\": [\"Conv\", \"Relu\"], \"fuse\": true}");
+            }
+            fusions.add(new Overrides.Fusion(operators, group.flag("fuse").orElse(true)));
+        }
+        return fusions;
     }
 
     private static Json section(Json root, String key) {
@@ -82,57 +120,6 @@ public final class EncodingsReader {
         }
     }
 
-    private static EncodingEntry version1(Json json) {
-        json.allow(
-                "name",
-                "enc_type",
-                "dtype",
-                "bw",
-                "is_sym",
-                "scale",
-                "offset",
-                "block_size",
-                "compressed_bw",
-                "per_block_int_scale",
-                "zero_point_shift");
-        String name = name(json);
-        int bits = bits(json, "bw");
-        if (json.text("dtype").orElse("INT").equalsIgnoreCase("float")) {
-            return new FloatingPoint(name, bits);
-        }
-        if (json.has("zero_point_shift")) {
-            throw json.error("'zero_point_shift' is not supported", "export '" + name + "' without it");
-        }
-        boolean symmetric = json.flag("is_sym").orElse(false);
-        double[] scales = scales(json, "scale");
-        String type = json.text("enc_type").orElse("PER_TENSOR").toUpperCase(Locale.ROOT);
-        if (type.equals("LPBQ")) {
-            return lowPowerBlocks(
-                    json,
-                    name,
-                    bits,
-                    bits(json, "compressed_bw"),
-                    blockSize(json),
-                    scales,
-                    integers(json, "per_block_int_scale"),
-                    OptionalInt.empty());
-        }
-        long[] offsets = offsets(json, scales.length, bits, symmetric);
-        Layout layout = switch (type) {
-            case "PER_TENSOR" -> Layout.PER_TENSOR;
-            case "PER_CHANNEL" -> Layout.PER_CHANNEL;
-            case "PER_BLOCK" -> Layout.PER_BLOCK;
-            default ->
-                throw json.error(
-                        "'enc_type' %s is not known".formatted(type), "use PER_TENSOR, PER_CHANNEL, PER_BLOCK or LPBQ");
-        };
-        if (layout == Layout.PER_TENSOR && scales.length != 1) {
-            throw json.error("PER_TENSOR has %d scales".formatted(scales.length), "give one scale");
-        }
-        int blockSize = layout == Layout.PER_BLOCK ? blockSize(json) : 0;
-        return new Affine(name, bits, symmetric, layout, scales, offsets, OptionalInt.empty(), blockSize);
-    }
-
     static EncodingEntry lowPowerBlocks(
             Json json,
             String name,
@@ -141,19 +128,27 @@ public final class EncodingsReader {
             int blockSize,
             double[] channelScales,
             int[] blockScales,
-            OptionalInt axis) {
+            OptionalInt axis,
+            Shape nesting) {
         if (channelScales.length == 0 || blockScales.length % channelScales.length != 0) {
             throw json.error(
                     "%d block scales do not divide among %d channels"
                             .formatted(blockScales.length, channelScales.length),
                     "check that the file is complete");
         }
+        if (compressedBits >= bits) {
+            throw json.error(
+                    "%d bits are compressed to %d".formatted(bits, compressedBits), "the compressed width is smaller");
+        }
+        int most = 1 << (bits - compressedBits);
         for (int scale : blockScales) {
-            if (scale < 1) {
-                throw json.error("a block scale is " + scale, "block scales are at least 1");
+            if (scale < 1 || scale > most) {
+                throw json.error(
+                        "a block scale is " + scale,
+                        "block scales from %d to %d bits are 1 to %d".formatted(bits, compressedBits, most));
             }
         }
-        return new LowPowerBlocks(name, bits, compressedBits, blockSize, channelScales, blockScales, axis);
+        return new LowPowerBlocks(name, bits, compressedBits, blockSize, channelScales, blockScales, axis, nesting);
     }
 
     static String name(Json json) {
@@ -186,7 +181,7 @@ public final class EncodingsReader {
         return value;
     }
 
-    private static double[] scales(Json json, String key) {
+    static double[] scales(Json json, String key) {
         List<Double> flat = new ArrayList<>();
         flatten(json, json.node().get(key), key, flat, 0);
         double[] scales = new double[flat.size()];
@@ -220,6 +215,15 @@ public final class EncodingsReader {
         return (long) value;
     }
 
+    /// The lengths of the lists in `node`, by its first elements.
+    static Shape nesting(@org.jspecify.annotations.Nullable JsonNode node) {
+        List<Long> dims = new ArrayList<>();
+        for (JsonNode at = node; at != null && at.isArray(); at = at.get(0)) {
+            dims.add((long) at.size());
+        }
+        return Shape.of(dims);
+    }
+
     /// The numbers in a nested list, row-major.
     static void flatten(
             Json json, @org.jspecify.annotations.Nullable JsonNode node, String key, List<Double> flat, int depth) {
@@ -234,7 +238,7 @@ public final class EncodingsReader {
         }
     }
 
-    private static long[] offsets(Json json, int count, int bits, boolean symmetric) {
+    static long[] offsets(Json json, int count, int bits, boolean symmetric) {
         List<Double> flat = new ArrayList<>();
         flatten(json, json.node().get("offset"), "offset", flat, 0);
         if (flat.size() != count) {

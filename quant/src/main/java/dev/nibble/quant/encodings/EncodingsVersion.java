@@ -12,7 +12,9 @@ public enum EncodingsVersion {
     /// Lists; what AIMET writes by default.
     V1_0_0("1.0.0"),
     /// One list, modelled on ONNX QuantizeLinear; biases too.
-    V2_0_0("2.0.0");
+    V2_0_0("2.0.0"),
+    /// As 2.0.0; the scales of LPBQ have a scale themselves.
+    V2_1_0("2.1.0");
 
     private final String text;
 
@@ -23,6 +25,11 @@ public enum EncodingsVersion {
     /// As files and options write it.
     public String text() {
         return text;
+    }
+
+    /// Whether one list holds all entries.
+    boolean isOneList() {
+        return this == V2_0_0 || this == V2_1_0;
     }
 
     /// @throws NibbleException where there is no such version

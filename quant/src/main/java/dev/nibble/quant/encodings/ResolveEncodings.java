@@ -59,6 +59,10 @@ public final class ResolveEncodings {
                 case Affine affine when constant -> weights.put(name, weight(graph, affine, file.version()));
                 case Affine affine -> activations.put(name, activation(affine));
                 case LowPowerBlocks blocks when constant -> weights.put(name, blocks(graph, blocks));
+                case EncodingEntry.Width _ ->
+                    throw new NibbleException(
+                            "'" + name + "' has a width, but no range",
+                            "quantize with the file: quantize --quantization-overrides; model.encodings has ranges");
                 case LowPowerBlocks _ ->
                     throw new NibbleException(
                             "'" + name + "' has blocks, but is no weight", "only weights have blocks");
@@ -67,7 +71,7 @@ public final class ResolveEncodings {
         return new Result(activations, weights, floats);
     }
 
-    private static Encoding activation(Affine entry) {
+    static Encoding activation(Affine entry) {
         if (entry.scales().length != 1) {
             throw new NibbleException(
                     "value '%s' has %d scales".formatted(entry.name(), entry.scales().length),
@@ -87,7 +91,7 @@ public final class ResolveEncodings {
         };
     }
 
-    private static TensorEncoding.Affine weight(Graph graph, Affine entry, String version) {
+    static TensorEncoding.Affine weight(Graph graph, Affine entry, String version) {
         Shape shape = graph.shape(entry.name()).orElseThrow();
         float[] scales = floats(entry.scales());
         boolean signed = entry.symmetric() || entry.bits() == 32;
@@ -133,13 +137,16 @@ public final class ResolveEncodings {
         };
     }
 
-    private static TensorEncoding.Affine blocks(Graph graph, LowPowerBlocks entry) {
+    static TensorEncoding.Affine blocks(Graph graph, LowPowerBlocks entry) {
         Shape shape = graph.shape(entry.name()).orElseThrow();
         int axis = axis(entry.axis(), graph, entry.name(), shape, true);
         int blocks = entry.blockScales().length / entry.channelScales().length;
         float[] effective = new float[entry.blockScales().length];
+        // MatMul has the channels on the last axis, behind the blocks.
+        boolean channelsLast = WeightAxis.of(graph, entry.name(), false).orElse(0) > axis;
         for (int i = 0; i < effective.length; i++) {
-            effective[i] = (float) (entry.channelScales()[i / blocks] * entry.blockScales()[i]);
+            int channel = channelsLast ? i % entry.channelScales().length : i / blocks;
+            effective[i] = (float) (entry.channelScales()[channel] * entry.blockScales()[i]);
         }
         int[] expand = expansion(entry.name(), shape, axis, entry.blockSize(), effective.length);
         float[] scales = pick(effective, expand);

@@ -11,7 +11,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import tools.jackson.databind.JsonNode;
 
-/// Version 2.0.0: entries modelled on ONNX QuantizeLinear.
+/// Versions 2.0.0 and 2.1.0: entries modelled on ONNX QuantizeLinear. In 2.1.0 scales may have a scale themselves.
 final class Version2 {
     private static final Pattern INTEGER = Pattern.compile("(u?)int(2|4|8|16|32)");
 
@@ -45,7 +45,7 @@ final class Version2 {
         }
         JsonNode scale = json.node().get("y_scale");
         if (scale != null && scale.isObject()) {
-            throw json.error("'y_scale' of version 2.1.0 is not supported", "export '" + name + "' as 2.0.0");
+            return MetaScale.read(json, name, bits, signed, axis);
         }
         List<Double> flat = new ArrayList<>();
         EncodingsReader.flatten(json, scale, "y_scale", flat, 0);
@@ -63,11 +63,19 @@ final class Version2 {
         }
         int blockSize = layout == Layout.PER_BLOCK ? EncodingsReader.blockSize(json) : 0;
         return new Affine(
-                name, bits, signed, layout, scales, offsets(json, scales.length, bits, signed), axis, blockSize);
+                name,
+                bits,
+                signed,
+                layout,
+                scales,
+                offsets(json, scales.length, bits, signed),
+                axis,
+                blockSize,
+                EncodingsReader.nesting(scale));
     }
 
     /// `offset = −zeroPoint − 2ᵇ⁻¹` of signed codes, `−zeroPoint` of unsigned ones.
-    private static long[] offsets(Json json, int count, int bits, boolean signed) {
+    static long[] offsets(Json json, int count, int bits, boolean signed) {
         List<Double> flat = new ArrayList<>();
         if (json.has("y_zero_point")) {
             EncodingsReader.flatten(json, json.node().get("y_zero_point"), "y_zero_point", flat, 0);
@@ -100,6 +108,7 @@ final class Version2 {
                 EncodingsReader.blockSize(json),
                 channels,
                 EncodingsReader.integers(json, "per_block_int_scale"),
-                axis);
+                axis,
+                EncodingsReader.nesting(json.node().get("per_block_int_scale")));
     }
 }

@@ -10,17 +10,20 @@ import dev.nibble.quant.place.WeightQuantizer.Role;
 import dev.nibble.target.PlacementRules;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /// Sorts a graph's nodes by what they mean for quantization.
 final class NodeKinds {
     private final Graph graph;
     private final ValueTypes types;
     private final PlacementRules rules;
+    private final Overrides overrides;
 
-    NodeKinds(Graph graph, PlacementRules rules) {
+    NodeKinds(Graph graph, PlacementRules rules, Overrides overrides) {
         this.graph = graph;
         this.types = new ValueTypes(graph);
         this.rules = rules;
+        this.overrides = overrides;
     }
 
     sealed interface Kind {
@@ -68,6 +71,10 @@ final class NodeKinds {
         if (reason != null) {
             return new Kind.LeftInFloat(reason);
         }
+        Optional<String> wished = keptInFloat(node);
+        if (wished.isPresent()) {
+            return new Kind.LeftInFloat("the overrides keep '" + wished.get() + "' in float");
+        }
         if (floatInput && isGridPreserving(node)) {
             return new Kind.GridPreserving();
         }
@@ -76,6 +83,16 @@ final class NodeKinds {
         return infinite.<Kind>map(name ->
                         new Kind.LeftInFloat("its constant '" + name + "' holds an infinity, which no code stands for"))
                 .orElseGet(Kind.Quantized::new);
+    }
+
+    /// The tensor of `node` that is to stay in float: an output, a weight or a bias. QNN computes the whole operator in
+    /// float then.
+    private Optional<String> keptInFloat(Node node) {
+        return Stream.concat(
+                        node.outputs().stream(),
+                        node.inputs().stream().filter(i -> graph.constant(i).isPresent()))
+                .filter(overrides::inFloat)
+                .findFirst();
     }
 
     /// A bound or a mask. An infinite weight is an error elsewhere.

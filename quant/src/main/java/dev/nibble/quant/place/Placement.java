@@ -39,18 +39,24 @@ public final class Placement {
         BoundMasks.Result masks = BoundMasks.apply(SplitConstants.lift(model.graph()), rules);
         Graph lifted = masks.graph();
         WeightSchemes schemes = new WeightSchemes(rules, wanted);
-        SplitConstants.Result split = SplitConstants.split(lifted, uses(lifted, rules, schemes));
+        SplitConstants.Result split = SplitConstants.split(lifted, uses(lifted, rules, wanted, schemes));
         Graph graph = split.graph();
-        for (String name : wanted.activationOverrides().keySet()) {
+        for (String name : wanted.overrides().tensors().keySet()) {
             if (!graph.names().contains(name)) {
                 throw new NibbleException(
-                        "there is no value '" + name + "' whose width could be set",
-                        Nearest.didYouMean(name, graph.names(), "name a value as the model does"));
+                        "there is no tensor '" + name + "' that could be overridden",
+                        Nearest.didYouMean(name, graph.names(), "name a tensor as the model does"));
             }
         }
         PlacementPlan plan = new PlanBuilder(
-                        model.withGraph(graph), rules, wanted, schemes, split.renamed(), masks.findings())
+                        model.withGraph(graph),
+                        rules,
+                        wanted,
+                        new WeightSchemes(rules, wanted, split.renamed()),
+                        split.renamed(),
+                        masks.findings())
                 .build();
+        plan = ForcedLegality.checked(plan, rules);
         if (plan.activations().isEmpty() && plan.weights().isEmpty()) {
             throw new NibbleException(
                     "the model has no float operators that can be quantized",
@@ -88,8 +94,9 @@ public final class Placement {
     }
 
     /// Where constants are used, and in what way.
-    private static List<SplitConstants.Use> uses(Graph graph, PlacementRules rules, WeightSchemes schemes) {
-        NodeKinds kinds = new NodeKinds(graph, rules);
+    private static List<SplitConstants.Use> uses(
+            Graph graph, PlacementRules rules, Precision wanted, WeightSchemes schemes) {
+        NodeKinds kinds = new NodeKinds(graph, rules, wanted.overrides());
         List<SplitConstants.Use> uses = new ArrayList<>();
         Map<String, Integer> biases = new HashMap<>();
         for (Node node : graph.nodes()) {

@@ -75,6 +75,22 @@ public record PlacementPlan(
                 other, precision, rules, activations, weights, biases, conversions, bounded, renamed, skipped, notes);
     }
 
+    /// This plan with other notes.
+    PlacementPlan withNotes(List<Finding> other) {
+        return new PlacementPlan(
+                model, precision, rules, activations, weights, biases, conversions, bounded, renamed, skipped, other);
+    }
+
+    /// What the user forces on tensor `name`; of a split constant, on the one that it comes from.
+    public Optional<Forced> forced(String name) {
+        return precision.overrides().of(renamed.getOrDefault(name, name));
+    }
+
+    /// Whether the encoding of tensor `name` is given, so that no step may change it.
+    public boolean isFrozen(String name) {
+        return precision.overrides().freezes(renamed.getOrDefault(name, name));
+    }
+
     /// The values whose ranges have to be measured, in graph order; no others.
     public List<String> observed() {
         return activations.stream()

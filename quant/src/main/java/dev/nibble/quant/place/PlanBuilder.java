@@ -40,6 +40,7 @@ final class PlanBuilder {
     private final WeightSchemes schemes;
     private final SortedMap<String, String> renamed;
     private final NodeKinds kinds;
+    private final ForcedValues forced;
     private final Map<Node, Kind> kindOf = new IdentityHashMap<>();
 
     /// Grid-preserving output to its input, and inner value of a supergroup to the value behind it.
@@ -69,7 +70,8 @@ final class PlanBuilder {
         this.schemes = schemes;
         this.renamed = renamed;
         this.notes.addAll(notes);
-        this.kinds = new NodeKinds(graph, rules);
+        this.kinds = new NodeKinds(graph, rules, precision.overrides());
+        this.forced = new ForcedValues(precision.overrides());
     }
 
     PlacementPlan build() {
@@ -88,6 +90,7 @@ final class PlanBuilder {
             passOnGrids();
             passOnSupergroups();
             require();
+            requireForced();
             tieValues();
             fixRanges();
             activations = activations();
@@ -114,7 +117,7 @@ final class PlanBuilder {
 
     private void placeWeights() {
         Set<String> matmulBiases = new HashSet<>();
-        for (List<Node> chain : new Supergroups(graph, rules).find()) {
+        for (List<Node> chain : new Supergroups(graph, rules, precision.overrides()).find()) {
             if (chain.getFirst().is("MatMul") && chain.getLast().is("Add")) {
                 matmulBiases.addAll(chain.getLast().inputs());
             }
@@ -157,11 +160,14 @@ final class PlanBuilder {
     }
 
     private void passOnSupergroups() {
-        for (List<Node> chain : new Supergroups(graph, rules).find()) {
+        for (List<Node> chain : new Supergroups(graph, rules, precision.overrides()).find()) {
             for (int i = chain.size() - 1; i > 0; i--) {
                 Node node = chain.get(i);
                 String before = chain.get(i - 1).output(0);
                 String behind = node.output(0);
+                if (precision.overrides().places(before)) {
+                    continue;
+                }
                 groupInner.add(before);
                 passedOn.remove(before);
                 double[] bounds = bounds(node);
@@ -232,6 +238,14 @@ final class PlanBuilder {
         }
     }
 
+    /// Quantizers where the user forces them; after [#require].
+    private void requireForced() {
+        forced.values().stream()
+                .filter(value -> kinds.types().isFloat(value) && !isConstant(value) && isWanted(value))
+                .forEach(value -> required.add(root(value)));
+        forced.setRoots(this::root);
+    }
+
     private boolean isWanted(String value) {
         return graph.isOutput(value) || !graph.consumers(value).isEmpty();
     }
@@ -277,6 +291,11 @@ final class PlanBuilder {
         for (String value : required) {
             fixedEncoding(value).ifPresent(e -> fixed.put(value, e));
         }
+        forced.setTies(this::tied);
+        forced.ranges().forEach((value, encoding) -> {
+            forced.checkBuiltIn(value, encoding, graph, rules);
+            fixed.put(value, encoding);
+        });
     }
 
     private Optional<Encoding> fixedEncoding(String value) {
@@ -300,9 +319,7 @@ final class PlanBuilder {
     }
 
     private int bits(String root) {
-        return precision
-                .activationOverrides()
-                .getOrDefault(root, precision.activationBits().orElseThrow());
+        return forced.bits(root).orElse(precision.activationBits().orElseThrow());
     }
 
     private List<ActivationQuantizer> activations() {
@@ -310,6 +327,7 @@ final class PlanBuilder {
         for (String value : required) {
             widths.merge(tied(value), bits(value), Math::max);
         }
+        forced.tiedBits().forEach(widths::put);
         List<ActivationQuantizer> quantizers = new ArrayList<>();
         for (var input : graph.feeds()) {
             add(quantizers, input.name(), "input", widths);
@@ -349,7 +367,7 @@ final class PlanBuilder {
     }
 
     private Symmetry symmetry(String source) {
-        return precision.activationSymmetry().orElseGet(() -> {
+        return forced.symmetry(source).or(precision::activationSymmetry).orElseGet(() -> {
             String op = graph.producer(source).map(Node::opType).orElse("");
             if (!rules.outputSymmetric(op)) {
                 return Symmetry.ASYMMETRIC;
@@ -419,6 +437,9 @@ final class PlanBuilder {
     }
 
     private @org.jspecify.annotations.Nullable String biasObstacle(Node node, Set<String> quantized) {
+        if (precision.biasBits().isEmpty()) {
+            return "no biases are quantized";
+        }
         if (!isConstant(node.input(2))) {
             return "it is computed";
         }

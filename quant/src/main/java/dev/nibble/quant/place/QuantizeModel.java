@@ -74,7 +74,9 @@ public final class QuantizeModel {
         Map<String, TensorEncoding.Affine> chosen = new TreeMap<>();
         for (WeightQuantizer weight : plan.weights()) {
             QuantizedTensor decided = codes.get(weight.name());
-            if (decided != null && decided.encoding() instanceof TensorEncoding.Affine affine) {
+            if (plan.forced(weight.name()).orElse(null) instanceof Forced.Scales(TensorEncoding.Affine forced)) {
+                chosen.put(weight.name(), forced);
+            } else if (decided != null && decided.encoding() instanceof TensorEncoding.Affine affine) {
                 chosen.put(weight.name(), affine);
             } else {
                 TensorEncoding.Affine given = weightEncodings.get(weight.name());
@@ -258,6 +260,16 @@ public final class QuantizeModel {
                 }
             }
         }
+        if (raised > 0 && plan.isFrozen(name)) {
+            findings.add(new Finding(
+                    "Q113",
+                    Finding.Severity.WARNING,
+                    "%s: %d of %d scales that the overrides give to weight '%s' are so small that bias or accumulator do not"
+                                    .formatted(node, raised, weight.groups(), name)
+                            + " fit 32 bits; they are kept",
+                    "leave '" + name + "' out of the overrides, or give it larger scales"));
+            return weight;
+        }
         if (raised > 0) {
             boolean decided = codes.containsKey(name);
             findings.add(new Finding(
@@ -278,6 +290,10 @@ public final class QuantizeModel {
 
     private void bias(BiasQuantizer bias, Map<String, TensorEncoding.Affine> chosen) {
         Tensor values = linear.finite(bias.name(), tensor(bias.name()));
+        if (plan.forced(bias.name()).orElse(null) instanceof Forced.Scales(TensorEncoding.Affine forced)) {
+            biases.put(bias.name(), linear.quantize(bias.name(), values, forced));
+            return;
+        }
         double input = read(bias.input(), bias.node()).scale();
         TensorEncoding.Affine weight = chosen.get(bias.weight());
         float[] scales;

@@ -15,15 +15,23 @@ import java.util.Set;
 final class Supergroups {
     private final Graph graph;
     private final PlacementRules rules;
+    private final List<Overrides.Fusion> fusions;
 
-    Supergroups(Graph graph, PlacementRules rules) {
+    Supergroups(Graph graph, PlacementRules rules, Overrides overrides) {
         this.graph = graph;
         this.rules = rules;
+        this.fusions = overrides.fusions();
     }
 
     /// The chains, each from head to tail; the tail of one may be the head of another.
     List<List<Node>> find() {
         List<List<String>> patterns = new ArrayList<>(rules.supergroups());
+        for (Overrides.Fusion fusion : fusions) {
+            patterns.remove(fusion.operators());
+            if (fusion.fuse()) {
+                patterns.add(fusion.operators());
+            }
+        }
         patterns.sort(Comparator.comparingInt((List<String> p) -> p.size()).reversed());
         List<List<Node>> found = new ArrayList<>();
         Set<String> inner = new HashSet<>();

@@ -4,12 +4,15 @@ import dev.nibble.graph.Graph;
 import dev.nibble.graph.Node;
 import dev.nibble.graph.Shape;
 import dev.nibble.quant.Granularity;
+import dev.nibble.quant.IntegerGrid;
 import dev.nibble.quant.Scheme;
 import dev.nibble.quant.Symmetry;
+import dev.nibble.quant.TensorEncoding;
 import dev.nibble.quant.place.OperatorInputs.WeightAxes;
 import dev.nibble.quant.place.WeightQuantizer.Role;
 import dev.nibble.target.PlacementRules;
 import dev.nibble.target.PlacementRules.ParamScheme;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -17,15 +20,27 @@ import org.jspecify.annotations.Nullable;
 final class WeightSchemes {
     private final PlacementRules rules;
     private final Precision precision;
+    private final Map<String, String> renamed;
 
     WeightSchemes(PlacementRules rules, Precision precision) {
+        this(rules, precision, Map.of());
+    }
+
+    /// @param renamed split constants: new name to the name that overrides use
+    WeightSchemes(PlacementRules rules, Precision precision, Map<String, String> renamed) {
         this.rules = rules;
         this.precision = precision;
+        this.renamed = renamed;
     }
 
     /// What was chosen, and why it is not what was asked for (null where it is).
     record Choice(
-            Scheme.Integer scheme, Role role, @Nullable String deviation) {}
+            Scheme.Integer scheme, Role role, @Nullable String deviation) {
+        Choice with(Forced.Width width) {
+            Symmetry symmetry = width.symmetry().orElse(scheme.symmetry());
+            return new Choice(new Scheme.Integer(width.bits(), symmetry, scheme.granularity()), role, null);
+        }
+    }
 
     /// The scheme of the constant at input `index` of `node`; empty where it stays in float.
     Optional<Choice> choose(Graph graph, Node node, int index) {
@@ -35,6 +50,26 @@ final class WeightSchemes {
             return Optional.empty();
         }
         int activationBits = precision.activationBits().orElse(16);
+        String name = node.input(index);
+        Forced forced =
+                precision.overrides().of(renamed.getOrDefault(name, name)).orElse(null);
+        return switch (forced) {
+            case null -> byRules(node, shape, role, activationBits);
+            case Forced.Width width ->
+                byRules(node, shape, role, activationBits).map(choice -> choice.with(width));
+            case Forced.Scales(TensorEncoding.Affine encoding) -> Optional.of(new Choice(scheme(encoding), role, null));
+            case Forced.Range _, Forced.InFloat _ -> Optional.empty();
+        };
+    }
+
+    private static Scheme.Integer scheme(TensorEncoding.Affine encoding) {
+        IntegerGrid grid = encoding.grid();
+        Symmetry symmetry =
+                grid.strict() ? Symmetry.STRICT_SYMMETRIC : grid.signed() ? Symmetry.SYMMETRIC : Symmetry.ASYMMETRIC;
+        return new Scheme.Integer(grid.bits(), symmetry, encoding.granularity());
+    }
+
+    private Optional<Choice> byRules(Node node, Shape shape, Role role, int activationBits) {
         return switch (role) {
             case WEIGHT -> rules.paramQuantized(node.opType(), "weight") ? weight(node, shape) : Optional.empty();
             case PARAMETER -> Optional.of(new Choice(parameter(node, activationBits), role, null));

@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// Which channels of a graph may be multiplied by positive factors without changing what it computes, and which must
@@ -41,9 +42,22 @@ final class ChannelSpaces {
     }
 
     static ChannelSpaces of(Graph graph) {
+        return of(graph, Set.of());
+    }
+
+    /// @param frozen tensors whose encodings are given, so that their channels must not be scaled
+    static ChannelSpaces of(Graph graph, Set<String> frozen) {
         ChannelSpaces spaces = new ChannelSpaces(graph);
         graph.nodes().forEach(spaces::add);
         graph.outputs().forEach(output -> spaces.fix(output.name(), "the graph's output"));
+        frozen.forEach(name -> spaces.fix(name, "its encoding is given"));
+        for (Linear linear : spaces.linears) {
+            LinearLayer layer = linear.layer();
+            if (frozen.contains(layer.weight()) || layer.bias() != null && frozen.contains(layer.bias())) {
+                spaces.fix(layer.node().input(0), "the encoding of weight '" + layer.weight() + "' is given");
+                spaces.fix(layer.node().output(0), "the encoding of weight '" + layer.weight() + "' is given");
+            }
+        }
         return spaces;
     }
 

@@ -58,6 +58,7 @@ public final class CorrectBias {
                 }
             }
         }
+        layers.values().removeIf(bias -> plan.isFrozen(bias.name()) || plan.isFrozen(bias.weight()));
         return List.copyOf(layers.values());
     }
 
@@ -67,7 +68,9 @@ public final class CorrectBias {
         for (WeightQuantizer weight : plan.weights()) {
             for (Node node : weight.consumers()) {
                 boolean linear = node.isAny("Conv", "ConvTranspose", "Gemm", "MatMul");
-                if (linear && (node.inputs().size() < 3 || !biases.contains(node.input(2)))) {
+                if (linear && plan.isFrozen(weight.name())) {
+                    left.put(node.label(), "the encoding of its weight is given, so its bias stays as it is");
+                } else if (linear && (node.inputs().size() < 3 || !biases.contains(node.input(2)))) {
                     left.put(node.label(), "it has no constant bias that is its alone");
                 }
             }

@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// Balances the ranges of weights on both sides of every channel (cross-layer equalization; Nagel et al., *Data-Free
@@ -46,9 +47,9 @@ public final class EqualizeCrossLayer {
     /// @param skipped by node or value, why something was left alone
     public record Result(Model model, List<String> changes, Map<String, String> skipped) {}
 
-    private EqualizeCrossLayer(Graph graph) {
+    private EqualizeCrossLayer(Graph graph, Set<String> frozen) {
         this.graph = graph;
-        this.spaces = ChannelSpaces.of(graph);
+        this.spaces = ChannelSpaces.of(graph, frozen);
         log = new double[spaces.variables()];
         least = new double[log.length];
         most = new double[log.length];
@@ -79,7 +80,14 @@ public final class EqualizeCrossLayer {
     /// @param scope operators whose weights may be scaled
     /// @param activity of each value in [#observed]
     public static Result apply(Model model, Scope scope, Map<String, ChannelActivity> activity) {
-        EqualizeCrossLayer run = new EqualizeCrossLayer(model.graph());
+        return apply(model, scope, activity, Set.of());
+    }
+
+    /// As [#apply(Model, Scope, Map)], leaving alone what belongs to tensors whose encodings are given.
+    ///
+    /// @param frozen weights, biases and values by name
+    public static Result apply(Model model, Scope scope, Map<String, ChannelActivity> activity, Set<String> frozen) {
+        EqualizeCrossLayer run = new EqualizeCrossLayer(model.graph(), frozen);
         Map<String, String> skipped = new LinkedHashMap<>(run.spaces.fixedBy());
         run.leaveOut(scope, skipped);
         int reaching = run.bound(activity);

@@ -39,8 +39,13 @@ public record WeightSteps(
         }
     }
 
+    /// The same with biases left as they are.
+    public WeightSteps withFixedBias() {
+        return new WeightSteps(searchScales, retarget, feedback, descend, refit, false, damping, candidates, sweeps);
+    }
+
     /// The same with the scales left as they are.
-    WeightSteps withFixedScales() {
+    public WeightSteps withFixedScales() {
         return new WeightSteps(false, retarget, feedback, descend, false, bias, damping, candidates, sweeps);
     }
 }

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /// Moves a channel that is the same at every position of every sample into its bias, and sets its weights to 0.
 ///
@@ -34,6 +35,18 @@ public final class ZeroConstantChannels {
     /// @param heldOut over the others
     public static Result apply(
             Model model, Scope scope, Map<String, ChannelActivity> found, Map<String, ChannelActivity> heldOut) {
+        return apply(model, scope, found, heldOut, Set.of());
+    }
+
+    /// As [#apply(Model, Scope, Map, Map)], leaving layers alone whose weights or biases have given encodings.
+    ///
+    /// @param frozen weights and biases by name
+    public static Result apply(
+            Model model,
+            Scope scope,
+            Map<String, ChannelActivity> found,
+            Map<String, ChannelActivity> heldOut,
+            Set<String> frozen) {
         Graph graph = model.graph();
         List<String> changes = new ArrayList<>();
         Map<String, String> skipped = new LinkedHashMap<>();
@@ -42,6 +55,10 @@ public final class ZeroConstantChannels {
         for (ChannelSpaces.Linear linear : spaces.linears()) {
             LinearLayer layer = linear.layer();
             Node node = layer.node();
+            if (frozen.contains(layer.weight()) || layer.bias() != null && frozen.contains(layer.bias())) {
+                skipped.put(node.label(), "the encoding of its weight or bias is given");
+                continue;
+            }
             ChannelActivity first = found.get(node.output(0));
             ChannelActivity second = heldOut.get(node.output(0));
             Initializer biases =
