@@ -61,7 +61,7 @@ public final class CompleteEncodings {
         }
         return switch (entry) {
             case LowPowerBlocks e -> {
-                int axis = axis(graph, e.name(), e.axis(), shape, true);
+                int axis = ResolveEncodings.axis(e.axis(), graph, e.name(), shape, true);
                 yield new LowPowerBlocks(
                         e.name(),
                         e.bits(),
@@ -75,7 +75,7 @@ public final class CompleteEncodings {
             case Affine e
             when e.layout() != Layout.PER_TENSOR -> {
                 boolean blocks = e.layout() == Layout.PER_BLOCK;
-                int axis = axis(graph, e.name(), e.axis(), shape, blocks);
+                int axis = ResolveEncodings.axis(e.axis(), graph, e.name(), shape, blocks);
                 yield new Affine(
                         e.name(),
                         e.bits(),
@@ -89,18 +89,6 @@ public final class CompleteEncodings {
             }
             case Affine _, EncodingEntry.FloatingPoint _, EncodingEntry.Width _ -> entry;
         };
-    }
-
-    private static int axis(Graph graph, String name, OptionalInt stated, Shape shape, boolean block) {
-        int axis = stated.orElseGet(() -> WeightAxis.of(graph, name, block)
-                .orElseThrow(() -> new NibbleException(
-                        "the axis of the scales of '" + name + "' is not known",
-                        "write the encodings as 2.0.0, which says it")));
-        if (axis < -shape.rank() || axis >= shape.rank()) {
-            throw new NibbleException(
-                    "'%s' of shape %s has no axis %d".formatted(name, shape, axis), "check the encodings file");
-        }
-        return axis < 0 ? axis + shape.rank() : axis;
     }
 
     /// The shape of `count` scales: ONNX's, or that with the kernel's positions left out.

@@ -157,7 +157,10 @@ public final class ResolveEncodings {
                 new int[scales.length]);
     }
 
-    private static int axis(OptionalInt stated, Graph graph, String name, Shape shape, boolean block) {
+    /// The axis of scales: as stated, else as ONNX has it for the weight; counted from the front.
+    ///
+    /// @throws NibbleException where it is not known, or `shape` has no such axis
+    static int axis(OptionalInt stated, Graph graph, String name, Shape shape, boolean block) {
         int axis = stated.orElseGet(() -> WeightAxis.of(graph, name, block)
                 .orElseThrow(() -> new NibbleException(
                         "the axis of the scales of '" + name + "' is not known",
