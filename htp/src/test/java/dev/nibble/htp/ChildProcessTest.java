@@ -204,8 +204,7 @@ class ChildProcessTest {
                 Thread.sleep(500);
             }
             ChildFolder.delete(child.folder());
-            await(() ->
-                    ProcessHandle.of(child.pid()).filter(ProcessHandle::isAlive).isEmpty());
+            await(() -> !child.usable());
             assertFalse(child.usable());
             user.join();
         }

@@ -22,10 +22,12 @@ import java.nio.channels.Channels;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -41,6 +43,8 @@ public final class HtpChild {
     private static final int PARENT_GONE = 3;
     private static final int SIGKILL = 9;
     private static final long WATCH_MILLIS = 200;
+    private static final int DELETE_ATTEMPTS = 100;
+    private static final Duration DELETE_PAUSE = Duration.ofMillis(20);
 
     private final Path folder;
     private final OrtEnvironment environment;
@@ -54,6 +58,7 @@ public final class HtpChild {
     }
 
     /// @param arguments the socket's path, the parent's process id, and the level at which the libraries log
+    /// @throws IOException where it could not watch its parent
     public static void main(String[] arguments) throws IOException {
         Path socket = Path.of(arguments[0]).toAbsolutePath();
         Path folder = socket.resolveSibling("");
@@ -68,7 +73,10 @@ public final class HtpChild {
                 Wire.writeText(greeting, child.environment.getVersion());
             });
             child.serve(in, out);
-        } catch (EOFException | SocketException e) {
+        } catch (IOException e) {
+            if (!(e instanceof EOFException || e instanceof SocketException)) {
+                System.err.println(e);
+            }
             // Nobody listens any more, so the folder is nobody's.
             delete(folder);
         }
@@ -138,14 +146,23 @@ public final class HtpChild {
         return now.isPresent() && now.get().pid() == parent && Files.exists(folder);
     }
 
-    private static void delete(Path folder) {
+    /// Deletes `folder` with all that is in it, again while a run that ends just now still writes into it. One thread
+    /// at a time, so that none ends the process while another is at it.
+    private static synchronized void delete(Path folder) {
+        for (int attempt = 1; !deleted(folder) && attempt < DELETE_ATTEMPTS; attempt++) {
+            LockSupport.parkNanos(DELETE_PAUSE.toNanos());
+        }
+    }
+
+    /// What is left after the last attempt, the next child that is started sweeps up.
+    private static boolean deleted(Path folder) {
         try (Stream<Path> tree = Files.walk(folder)) {
             for (Path path : tree.sorted(Comparator.reverseOrder()).toList()) {
                 Files.deleteIfExists(path);
             }
+            return true;
         } catch (IOException | UncheckedIOException e) {
-            // The next child that is started sweeps up what is left.
-            System.err.println(e);
+            return !Files.exists(folder);
         }
     }
 
