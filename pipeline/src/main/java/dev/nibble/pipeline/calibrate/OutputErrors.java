@@ -13,6 +13,7 @@ import dev.nibble.quant.measure.SignalToNoise;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -34,7 +35,6 @@ public final class OutputErrors {
 
     private final Model twin;
     private final FloatPieces pieces;
-    private final List<String> targets;
     private final Map<String, Set<String>> sources = new HashMap<>();
     private final Executor executor;
     private final Executor.Options options;
@@ -50,22 +50,24 @@ public final class OutputErrors {
         this.executor = executor;
         this.options = options;
         pieces = FloatPieces.cut(twin, values);
-        Set<String> reached = new LinkedHashSet<>();
-        pieces.reached().forEach((value, ends) -> {
-            reached.addAll(ends);
-            ends.forEach(end ->
-                    sources.computeIfAbsent(end, e -> new LinkedHashSet<>()).add(value));
-        });
-        targets = List.copyOf(reached);
+        pieces.reached()
+                .forEach((value, ends) -> ends.forEach(end ->
+                        sources.computeIfAbsent(end, e -> new LinkedHashSet<>()).add(value)));
     }
 
-    /// The consumers' outputs in groups that fit into `memory`.
+    /// The outputs of the consumers of `values`, in groups that fit into `memory`.
     ///
     /// @param sizes of the values of one sample
     /// @throws dev.nibble.graph.NibbleException where one output alone does not fit
-    public List<List<String>> groups(MemoryBudget memory, ValueSizes sizes) {
+    public List<List<String>> groups(Collection<String> values, MemoryBudget memory, ValueSizes sizes) {
+        Set<String> targets = new LinkedHashSet<>();
+        pieces.reached().forEach((value, ends) -> {
+            if (values.contains(value)) {
+                targets.addAll(ends);
+            }
+        });
         return memory.groups(
-                targets,
+                List.copyOf(targets),
                 sizes.inputs() + sizes.live(),
                 target -> COPIES * (sizes.of(target) + sizes.of(sources.getOrDefault(target, Set.of()))),
                 "comparing ranges");
@@ -169,7 +171,16 @@ public final class OutputErrors {
     /// @param output by candidate, the noise in the outputs of the value's consumers relative to their signal, added
     ///     up over them
     /// @param own by candidate, the noise in the value itself relative to its signal, on the same samples
-    public record Cost(Map<String, Double> output, Map<String, Double> own) {}
+    public record Cost(Map<String, Double> output, Map<String, Double> own) {
+        /// With the candidates of `other`.
+        Cost plus(Cost other) {
+            Map<String, Double> outputs = new LinkedHashMap<>(output);
+            outputs.putAll(other.output);
+            Map<String, Double> owns = new LinkedHashMap<>(own);
+            owns.putAll(other.own);
+            return new Cost(outputs, owns);
+        }
+    }
 
     /// The costs by value. A value that reaches nothing measurable is absent.
     public Map<String, Cost> costs() {

@@ -13,7 +13,6 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.DoubleSummaryStatistics;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -102,27 +101,17 @@ public final class Ranges {
         return bySource;
     }
 
-    /// For each search, the encoding it would give every value, as [OutputErrors] takes them. A value for which a search
-    /// found nothing of its own gets that of the first search, so that layers of several inputs are compared on the same
-    /// terms.
+    /// For each search, the encodings of the values for which it found a range, as [RangeCosts] takes them.
     public Map<String, Map<String, Encoding>> encodings(PlacementPlan plan) {
-        Set<String> searches = new LinkedHashSet<>();
-        bySource.values()
-                .forEach(candidates -> searches.addAll(candidates.choices().keySet()));
         Map<String, Map<String, Encoding>> result = new LinkedHashMap<>();
-        for (String search : searches) {
-            Map<String, Encoding> encodings = new LinkedHashMap<>();
-            for (ActivationQuantizer quantizer : plan.activations()) {
-                Candidates candidates = bySource.get(quantizer.source());
-                if (candidates != null) {
-                    Map<String, RangeChoice> choices = candidates.choices();
-                    RangeChoice first = choices.values().iterator().next();
-                    encodings.put(
-                            quantizer.name(),
-                            choices.getOrDefault(search, first).encoding());
-                }
+        for (ActivationQuantizer quantizer : plan.activations()) {
+            Candidates candidates = bySource.get(quantizer.source());
+            if (candidates != null) {
+                candidates
+                        .choices()
+                        .forEach((search, choice) -> result.computeIfAbsent(search, s -> new LinkedHashMap<>())
+                                .put(quantizer.name(), choice.encoding()));
             }
-            result.put(search, encodings);
         }
         return result;
     }

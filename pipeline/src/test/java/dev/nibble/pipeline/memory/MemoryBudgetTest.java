@@ -121,8 +121,8 @@ class MemoryBudgetTest {
                         VALUES,
                         EXECUTOR,
                         new dev.nibble.graph.Executor.Options(1, dev.nibble.graph.Executor.Optimization.DEFAULT));
-                groups = errors.groups(budget, sizes).size();
-                errors.groups(budget, sizes)
+                groups = errors.groups(VALUES, budget, sizes).size();
+                errors.groups(VALUES, budget, sizes)
                         .forEach(group -> errors.add(group, data.size(), data::sample, Map.of("coarse", encodings)));
                 assertEquals(expected == null ? errors.costs() : expected, errors.costs());
                 expected = errors.costs();

@@ -5,6 +5,8 @@ import dev.nibble.graph.Model;
 import dev.nibble.graph.Node;
 import dev.nibble.graph.ValueInfo;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -40,7 +42,9 @@ public record FloatPieces(Model model, Map<String, String> feeds, Map<String, Se
         return new FloatPieces(model.withGraph(cut), feeds, reached(graph, feeds.keySet()));
     }
 
-    private static Map<String, Set<String>> reached(Graph graph, Set<String> values) {
+    /// By value, those of `values` and of the graph's outputs that are computed from it directly.
+    public static Map<String, Set<String>> reached(Graph graph, Collection<String> values) {
+        Set<String> cut = new HashSet<>(values);
         Map<String, Set<String>> reached = new LinkedHashMap<>();
         for (String value : values) {
             Set<String> ends = new LinkedHashSet<>();
@@ -52,7 +56,7 @@ public record FloatPieces(Model model, Map<String, String> feeds, Map<String, Se
                         if (output.isEmpty() || !seen.add(output)) {
                             continue;
                         }
-                        if (values.contains(output) || graph.isOutput(output)) {
+                        if (cut.contains(output) || graph.isOutput(output)) {
                             ends.add(output);
                         } else {
                             open.add(output);
