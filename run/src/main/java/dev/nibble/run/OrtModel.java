@@ -30,8 +30,12 @@ import org.jspecify.annotations.Nullable;
 /// A model that ONNX Runtime has loaded.
 ///
 /// Inputs in native memory (a mapped file, an arena) are read in place. Results stand in memory of the session's
-/// own that is used again: from the second run with inputs of the same shapes on, ONNX Runtime writes there itself.
+/// own that is used again: ONNX Runtime writes there itself from the second run with inputs of the same shapes on, and with
+/// inputs of other shapes where the results' can be told ([OutputShapes]).
 public final class OrtModel implements Executor.Session {
+    /// So often may results have other shapes than expected before none are expected any more.
+    private static final int REFUSALS = 3;
+
     private final String name;
     private final List<String> fetches;
     private final Fetching fetching;
@@ -44,8 +48,10 @@ public final class OrtModel implements Executor.Session {
     private final Map<String, ReusedBuffer> buffers = new HashMap<>();
     private final Map<String, OnnxTensor> pinned = new LinkedHashMap<>();
     private final Map<String, Tensor> pinnedTensors = new HashMap<>();
-    private Map<String, Shape> learnedFrom = Map.of();
-    private boolean shapesVary;
+    private final Map<String, DataType> types = new HashMap<>();
+    private final OutputShapes resultShapes = new OutputShapes();
+    private Map<String, Shape> pinnedFor = Map.of();
+    private int refused;
     private boolean closed;
 
     OrtModel(Model model, List<String> fetches, Fetching fetching, OrtEnvironment environment, OrtSession session)
@@ -173,23 +179,53 @@ public final class OrtModel implements Executor.Session {
         Map<String, Shape> shapes = new HashMap<>();
         inputs.forEach((input, tensor) -> shapes.put(input, tensor.shape()));
         try (InputFeed.Fed fed = feed.feed(environment(), inputs)) {
-            if (!shapesVary && shapes.equals(learnedFrom)) {
-                Optional<Map<String, Tensor>> made = again(fed, session);
+            if (refused < REFUSALS) {
+                if (!shapes.equals(pinnedFor)) {
+                    forget();
+                    pin(resultShapes.of(shapes));
+                    pinnedFor = shapes;
+                }
+                Optional<Map<String, Tensor>> made = pinned.isEmpty() ? Optional.empty() : again(fed, session);
                 if (made.isPresent()) {
                     return made.get();
                 }
-                shapesVary = true;
+                refused += pinned.isEmpty() ? 0 : 1;
             }
             forget();
             Map<String, Tensor> made = first(fed, session);
-            learnedFrom = shapesVary ? Map.of() : shapes;
+            Map<String, Shape> results = new HashMap<>();
+            made.forEach((result, tensor) -> results.put(result, tensor.shape()));
+            resultShapes.learn(shapes, results);
+            if (refused < REFUSALS) {
+                pin(results);
+                pinnedFor = shapes;
+            }
             return made;
         } catch (OrtException e) {
             throw OrtFailure.of(name, "cannot be run", e);
         }
     }
 
-    /// Runs into the memory of the run before; empty where the results have other shapes this time, which depend on
+    /// Memory for the results of these shapes, into which the next run writes.
+    private void pin(Map<String, Shape> results) throws OrtException {
+        for (Map.Entry<String, Shape> result : results.entrySet()) {
+            DataType type = types.get(result.getKey());
+            if (type != null && ElementTypes.shared(type).isPresent()) {
+                Tensor tensor = memory(result.getKey(), type, result.getValue());
+                pinned.put(result.getKey(), pin(result.getKey(), tensor));
+                pinnedTensors.put(result.getKey(), tensor);
+            }
+        }
+    }
+
+    private Tensor memory(String result, DataType type, Shape shape) {
+        return new Tensor(
+                type,
+                shape,
+                buffers.computeIfAbsent(result, r -> new ReusedBuffer()).take(type.bytes(shape.elements())));
+    }
+
+    /// Runs into memory that is there already; empty where the results have other shapes than expected, which may depend on
     /// the inputs' values then.
     private Optional<Map<String, Tensor>> again(InputFeed.Fed fed, OrtSession session) throws OrtException {
         Set<String> rest = new LinkedHashSet<>(fetching.computed());
@@ -211,10 +247,7 @@ public final class OrtModel implements Executor.Session {
             for (String fetch : fetching.computed()) {
                 Tensor tensor = copied(fetch, result);
                 made.put(fetch, tensor);
-                if (ElementTypes.shared(tensor.type()).isPresent()) {
-                    pinned.put(fetch, pin(fetch, tensor));
-                    pinnedTensors.put(fetch, tensor);
-                }
+                types.put(fetch, tensor.type());
             }
             return made;
         }
@@ -229,10 +262,9 @@ public final class OrtModel implements Executor.Session {
         }
         DataType type = ElementTypes.of(tensor.getInfo().onnxType).orElseThrow();
         Shape shape = Shape.of(tensor.getInfo().getShape());
-        MemorySegment memory =
-                buffers.computeIfAbsent(fetch, f -> new ReusedBuffer()).take(type.bytes(shape.elements()));
-        memory.copyFrom(MemorySegment.ofBuffer(tensor.getByteBuffer()));
-        return new Tensor(type, shape, memory);
+        Tensor own = memory(fetch, type, shape);
+        own.data().copyFrom(MemorySegment.ofBuffer(tensor.getByteBuffer()));
+        return own;
     }
 
     private OnnxTensor pin(String fetch, Tensor target) throws OrtException {
@@ -252,7 +284,7 @@ public final class OrtModel implements Executor.Session {
         OnnxValue.close(pinned);
         pinned.clear();
         pinnedTensors.clear();
-        learnedFrom = Map.of();
+        pinnedFor = Map.of();
     }
 
     private OrtEnvironment environment() {

@@ -11,6 +11,9 @@ import org.jspecify.annotations.Nullable;
 final class ReusedBuffer implements AutoCloseable {
     private static final long ALIGNMENT = 64;
 
+    /// What grew once is given this part more, so that samples of many lengths seldom ask for more again.
+    private static final long GROWTH = 4;
+
     private @Nullable Arena arena;
     private MemorySegment memory = MemorySegment.NULL;
 
@@ -18,10 +21,11 @@ final class ReusedBuffer implements AutoCloseable {
     @SuppressWarnings("MustBeClosedChecker") // Closed by #close, which whoever owns this buffer calls.
     MemorySegment take(long bytes) {
         if (arena == null || memory.byteSize() < bytes) {
+            long room = memory.byteSize() == 0 ? 0 : bytes / GROWTH;
             close();
             Arena fresh = Arena.ofShared();
             arena = fresh;
-            memory = fresh.allocate(Math.max(1, bytes), ALIGNMENT);
+            memory = fresh.allocate(Math.max(1, bytes + room), ALIGNMENT);
         }
         return memory.asSlice(0, bytes);
     }

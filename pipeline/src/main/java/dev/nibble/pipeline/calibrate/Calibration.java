@@ -12,6 +12,7 @@ import dev.nibble.pipeline.memory.MemoryBudget;
 import dev.nibble.pipeline.memory.ValueSizes;
 import dev.nibble.quant.observe.Observation;
 import dev.nibble.quant.observe.Observer;
+import dev.nibble.quant.observe.Scaling;
 import dev.nibble.run.SampleBatch;
 import dev.nibble.run.StreamPlan;
 import dev.nibble.run.StreamedRun;
@@ -48,8 +49,11 @@ public final class Calibration {
             Progress progress) {
         ValueSizes sizes = ValueSizes.of(model, values, data.sample(data.largest()), executor);
         long base = sizes.inputs() + sizes.live();
+        Map<String, ScaledValues> scaled = ScaledValues.find(model.graph(), values);
+        List<String> fetched =
+                values.stream().filter(value -> !scaled.containsKey(value)).toList();
         List<List<String>> passes =
-                memory.groups(values, base, value -> StreamPlan.COPIES * sizes.of(value), "calibration");
+                memory.groups(fetched, base, value -> StreamPlan.COPIES * sizes.of(value), "calibration");
         Map<String, Observation> observations = new LinkedHashMap<>();
         String what = MemoryBudget.announced("calibrating", passes.size());
         try (Progress.Stage stage = progress.begin(what, data.size() * passes.size())) {
@@ -57,7 +61,7 @@ public final class Calibration {
                 long bytes = Math.ceilDiv(base, StreamPlan.COPIES) + sizes.of(group);
                 StreamPlan plan = StreamPlan.of(Math.ceilDiv(bytes, sizes.rows()), threads, memory.tensors(), batch);
                 Doctor once = observations.isEmpty() ? doctor : new Doctor();
-                observations.putAll(pass(model, group, data, executor, plan, once, stage));
+                observations.putAll(pass(model, group, scaled, data, executor, plan, once, stage));
             }
         }
         return observations;
@@ -66,6 +70,7 @@ public final class Calibration {
     private static Map<String, Observation> pass(
             Model model,
             List<String> values,
+            Map<String, ScaledValues> scaled,
             DataSet data,
             Executor executor,
             StreamPlan plan,
@@ -74,7 +79,7 @@ public final class Calibration {
         List<Worker> workers = new ArrayList<>();
         try (Batches batches = data.batches(plan.batch(), doctor)) {
             for (int i = 0; i < plan.workers(); i++) {
-                workers.add(new Worker(Observer.valuesPerSample(data.size())));
+                workers.add(new Worker(Observer.valuesPerSample(data.size()), scaled));
             }
             StreamedRun.over(
                     executor,
@@ -98,7 +103,13 @@ public final class Calibration {
                     workers);
         }
         Map<String, Observation> observations = new LinkedHashMap<>();
-        for (String value : values) {
+        List<String> seen = new ArrayList<>(values);
+        scaled.forEach((value, other) -> {
+            if (values.contains(other.of())) {
+                seen.add(value);
+            }
+        });
+        for (String value : seen) {
             Observation all = Observation.NONE;
             for (Worker worker : workers) {
                 Observer observer = worker.observers.remove(value);
@@ -113,14 +124,23 @@ public final class Calibration {
     private static final class Worker implements TensorConsumer {
         final Map<String, Observer> observers = new HashMap<>();
         final int valuesPerSample;
+        final Map<String, Map<String, Scaling>> scaled = new HashMap<>();
 
-        Worker(int valuesPerSample) {
+        /// @param scaled what follows from values that come
+        Worker(int valuesPerSample, Map<String, ScaledValues> scaled) {
             this.valuesPerSample = valuesPerSample;
+            scaled.forEach((value, other) -> this.scaled
+                    .computeIfAbsent(other.of(), o -> new LinkedHashMap<>())
+                    .put(value, other.scaling()));
         }
 
         @Override
         public void accept(String value, Tensor tensor, long firstSample, int samples) {
             observers.computeIfAbsent(value, v -> new Observer(valuesPerSample)).observe(tensor, firstSample, samples);
+            scaled.getOrDefault(value, Map.of())
+                    .forEach((other, scaling) -> observers
+                            .computeIfAbsent(other, o -> new Observer(valuesPerSample, scaling))
+                            .observe(tensor, firstSample, samples));
         }
     }
 }

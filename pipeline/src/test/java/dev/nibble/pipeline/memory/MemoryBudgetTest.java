@@ -70,22 +70,38 @@ class MemoryBudgetTest {
         try (DataSet data = samples()) {
             List<String> said = new ArrayList<>();
             Map<String, Observation> whole = observe(data, MemoryBudget.DEFAULT, said);
-            // Room for the run and two of the values, each of which is held three times.
+            // Room for the run and two of the values that are fetched (h0 and h2 follow from x and h1), each of which
+            // is
+            // held three times.
             long limit = (long) ((3 * VALUE + 2 * 3 * VALUE) / 0.75) + 1;
             Map<String, Observation> parts = observe(data, new MemoryBudget(limit, true), said);
-            assertEquals(List.of("calibrating", "calibrating in 3 passes, as --max-memory asks"), said);
-            for (String value : VALUES) {
-                Observation expected = whole.get(value);
-                Observation seen = parts.get(value);
-                assertEquals(expected.histogram().count(), seen.histogram().count(), value);
-                assertEquals(expected.histogram().min(), seen.histogram().min(), value);
-                assertEquals(expected.histogram().max(), seen.histogram().max(), value);
-                double[] bins = expected.histogram().linear(-1, 1, 64);
-                double[] others = seen.histogram().linear(-1, 1, 64);
-                for (int i = 0; i < bins.length; i++) {
-                    assertEquals(bins[i], others[i], value + " bin " + i);
-                }
+            assertEquals(List.of("calibrating", "calibrating in 2 passes, as --max-memory asks"), said);
+            assertEquals(whole.keySet(), parts.keySet());
+            whole.forEach((value, expected) -> assertSame(value, expected, parts.get(value)));
+        }
+    }
+
+    /// A value that is another one times a constant is known from that as exactly as from itself.
+    @Test
+    void scaledValuesAreSeenInWhatTheyAreScaledFrom() throws IOException {
+        try (DataSet data = samples()) {
+            Map<String, Observation> derived = observe(data, MemoryBudget.DEFAULT, new ArrayList<>());
+            for (String value : List.of("h0", "h2")) {
+                Observation fetched = observe(List.of(value), data, MemoryBudget.DEFAULT, new ArrayList<>())
+                        .get(value);
+                assertSame(value, fetched, derived.get(value));
             }
+        }
+    }
+
+    private static void assertSame(String value, Observation expected, Observation seen) {
+        assertEquals(expected.histogram().count(), seen.histogram().count(), value);
+        assertEquals(expected.histogram().min(), seen.histogram().min(), value);
+        assertEquals(expected.histogram().max(), seen.histogram().max(), value);
+        double[] bins = expected.histogram().linear(-1, 1, 64);
+        double[] others = seen.histogram().linear(-1, 1, 64);
+        for (int i = 0; i < bins.length; i++) {
+            assertEquals(bins[i], others[i], value + " bin " + i);
         }
     }
 
@@ -133,11 +149,16 @@ class MemoryBudgetTest {
     }
 
     private Map<String, Observation> observe(DataSet data, MemoryBudget budget, List<String> said) {
+        return observe(VALUES, data, budget, said);
+    }
+
+    private Map<String, Observation> observe(
+            List<String> values, DataSet data, MemoryBudget budget, List<String> said) {
         Progress progress = (what, total) -> {
             said.add(what);
             return steps -> {};
         };
-        return Calibration.observe(chain(), VALUES, data, EXECUTOR, 1, budget, 0, new Doctor(), progress);
+        return Calibration.observe(chain(), values, data, EXECUTOR, 1, budget, 0, new Doctor(), progress);
     }
 
     private DataSet samples() throws IOException {

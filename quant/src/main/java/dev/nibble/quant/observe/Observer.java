@@ -4,7 +4,6 @@ import dev.nibble.graph.DataType;
 import dev.nibble.graph.Tensor;
 import dev.nibble.quant.Extremes;
 import dev.nibble.quant.Kernels;
-import dev.nibble.quant.LinearQuantization;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -22,15 +21,19 @@ public final class Observer {
 
     private static final long VALUES_WANTED = 1 << 20;
 
-    private static final int BUFFER = 4096;
+    /// Values that are gathered before they go into bins: those of several samples, so that pages which left the caches
+    /// while other tensors were looked at are fetched once for all of them.
+    private static final int BUFFER = 1 << 14;
     private static final long DRAIN_AT = Integer.MAX_VALUE / 2;
 
     private final Kernels kernels = Kernels.best();
     private final int valuesPerSample;
+    private final @Nullable Scaling scaling;
     private final int[] @Nullable [] pages = new int[Bins.PAGES][];
     private final int[] tinyPositive = new int[Bins.PAGE];
     private final int[] tinyNegative = new int[Bins.PAGE];
     private final int[] buffer = new int[BUFFER];
+    private int buffered;
     private long pending;
     private long count;
     private Extremes extremes = Extremes.NONE;
@@ -43,10 +46,18 @@ public final class Observer {
 
     /// @param valuesPerSample how many values of each sample go into the histogram, at least 1
     public Observer(int valuesPerSample) {
+        this(valuesPerSample, null);
+    }
+
+    /// Observes not the values that it is given, but these scaled.
+    ///
+    /// @param scaling null for none
+    public Observer(int valuesPerSample, @Nullable Scaling scaling) {
         if (valuesPerSample < 1) {
             throw new IllegalArgumentException("values per sample must be at least 1, but was " + valuesPerSample);
         }
         this.valuesPerSample = valuesPerSample;
+        this.scaling = scaling;
     }
 
     /// How many values of each sample make a million in all, so that many samples cost no more than few: between
@@ -81,18 +92,28 @@ public final class Observer {
 
     /// Takes in elements `[from, to)` of `floats`, which belong to one sample.
     public void observe(MemorySegment floats, long from, long to, long sample) {
-        Extremes here = kernels.extremes(floats, from, to);
+        Extremes given = kernels.extremes(floats, from, to);
+        Extremes here = scaling == null || !given.isFinite() ? given : scaling.of(given);
         if (!here.isFinite()) {
             if (nonFinite.isEmpty() || sample < nonFinite.get().sample()) {
-                long at = LinearQuantization.firstNonFinite(floats, from, to);
-                nonFinite =
-                        Optional.of(new Observation.NonFinite(sample, at - from, floats.get(Tensor.FLOAT_LE, at * 4)));
+                nonFinite = Optional.of(firstNonFinite(floats, from, to, sample));
             }
             return;
         }
         count += to - from;
         widen(extremes.merge(here));
         bin(floats, from, to, sample);
+    }
+
+    private Observation.NonFinite firstNonFinite(MemorySegment floats, long from, long to, long sample) {
+        for (long at = from; at < to; at++) {
+            float value = floats.get(Tensor.FLOAT_LE, at * 4);
+            float own = scaling == null ? value : scaling.of(value);
+            if (!Float.isFinite(own)) {
+                return new Observation.NonFinite(sample, at - from, own);
+            }
+        }
+        throw new IllegalStateException("all values are finite");
     }
 
     private void widen(Extremes wider) {
@@ -113,14 +134,15 @@ public final class Observer {
 
     private void bin(MemorySegment floats, long from, long to, long sample) {
         long elements = to - from;
-        if (elements <= valuesPerSample) {
-            for (long at = from; at < to; at += BUFFER) {
-                int count = (int) Math.min(BUFFER, to - at);
-                MemorySegment.copy(floats, Tensor.INT_LE, at * 4, buffer, 0, count);
-                bin(count);
-            }
-        } else {
+        if (elements > valuesPerSample) {
             sample(floats, from, elements, sample);
+            return;
+        }
+        for (long at = from; at < to; at += BUFFER) {
+            int count = (int) Math.min(BUFFER, to - at);
+            reserve(count);
+            MemorySegment.copy(floats, Tensor.INT_LE, at * 4, buffer, buffered, count);
+            gathered(count);
         }
     }
 
@@ -131,17 +153,36 @@ public final class Observer {
         int hash = Long.hashCode(sample * 0x9E3779B97F4A7C15L);
         for (int taken = 0; taken < valuesPerSample; taken += BUFFER) {
             int count = Math.min(BUFFER, valuesPerSample - taken);
+            reserve(count);
+            int[] bits = buffer;
+            int at = buffered;
             for (int i = 0; i < count; i++) {
                 hash = hash * 0x343FD + 0x269EC3;
                 long place = (taken + i) * stride + ((hash >>> 16) * (stride >>> 8) >>> 8) >>> 16;
-                buffer[i] = floats.get(Tensor.INT_LE, (from + place) * 4);
+                bits[at + i] = floats.get(Tensor.INT_LE, (from + place) * 4);
             }
-            bin(count);
+            gathered(count);
         }
     }
 
-    private void bin(int count) {
+    /// Makes room for `count` values, at most [#BUFFER].
+    private void reserve(int count) {
+        if (buffered + count > BUFFER) {
+            bin();
+        }
+    }
+
+    private void gathered(int count) {
+        if (scaling != null) {
+            scaling.apply(buffer, buffered, buffered + count);
+        }
+        buffered += count;
+    }
+
+    /// Puts the gathered values into bins.
+    private void bin() {
         int[] bits = buffer;
+        int count = buffered;
         int[] @Nullable [] mine = pages;
         int lowest = 0;
         int highest = 0;
@@ -160,6 +201,7 @@ public final class Observer {
         atMin += lowest;
         atMax += highest;
         pending += count;
+        buffered = 0;
         if (pending > DRAIN_AT) {
             drain();
         }
@@ -207,6 +249,7 @@ public final class Observer {
 
     /// What was seen so far.
     public Observation observation() {
+        bin();
         if (count > 0) {
             drain();
         }

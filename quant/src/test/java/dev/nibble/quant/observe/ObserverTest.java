@@ -30,6 +30,19 @@ class ObserverTest {
         assertEquals(1, histogram.sampledFraction());
     }
 
+    /// The largest float is finite, twice of it is not: the sample and the place are told as for any other value.
+    @Test
+    void scalingPastTheLargestFloatIsFound() {
+        Observer observer = new Observer(100, new Scaling(0.5f, true));
+        observer.observe(Tensor.of(Shape.of(3), 1, 2, 3), 0, 1);
+        observer.observe(Tensor.of(Shape.of(3), 1, Float.MAX_VALUE, 3), 1, 1);
+        Observation seen = observer.observation();
+        assertEquals(6, seen.histogram().max());
+        assertEquals(
+                new Observation.NonFinite(1, 1, Float.POSITIVE_INFINITY),
+                seen.nonFinite().orElseThrow());
+    }
+
     @Test
     void nothingIsDefined() {
         Histogram histogram = Histogram.of();
