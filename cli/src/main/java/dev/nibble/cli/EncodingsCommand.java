@@ -21,9 +21,10 @@ import picocli.CommandLine.Parameters;
             "Work on files of AIMET's encodings (0.6.1, 1.0.0, 2.0.0, 2.1.0) and QNN's overrides:",
             "  encodings convert FILE --to V --out FILE [--model MODEL]",
             "  encodings diff FIRST SECOND",
-            "  encodings check FILE MODEL",
+            "  encodings check FILE --model MODEL",
             "",
-            "convert writes another version. diff says what two files say differently, whatever their versions, and exits"
+            "FILE may be a QDQ model (.onnx) as well: what ONNX Runtime, AIMET or Nibble put into it is read. convert writes"
+                    + " another version. diff says what two files say differently, whatever their versions, and exits"
                     + " with 1 where they do. check says whether 'quantize --quantization-overrides' takes a file for a"
                     + " model and a target, and exits with 1 where it does not."
         },
@@ -32,7 +33,7 @@ final class EncodingsCommand extends NibbleCommand {
     @Parameters(index = "0", paramLabel = "convert|diff|check", description = "What to do.")
     private Action action;
 
-    @Parameters(index = "1", paramLabel = "FILE", description = "Encodings or overrides.")
+    @Parameters(index = "1", paramLabel = "FILE", description = "Encodings, overrides or a QDQ model.")
     private Path first;
 
     @Parameters(index = "2", arity = "0..1", paramLabel = "SECOND|MODEL", description = "For diff and check.")
@@ -48,7 +49,9 @@ final class EncodingsCommand extends NibbleCommand {
             order = 12,
             names = "--model",
             paramLabel = "MODEL",
-            description = "convert: the model, where one of the versions names axes and the other does not.")
+            description =
+                    "check: the model. convert: the model, where one of the versions names axes and the other does "
+                            + "not.")
     private @Nullable Path model;
 
     @Option(
@@ -80,7 +83,7 @@ final class EncodingsCommand extends NibbleCommand {
         return switch (action) {
             case CONVERT -> convert();
             case DIFF -> diff(second("the second file: nibble encodings diff FIRST SECOND"));
-            case CHECK -> check(second("the model: nibble encodings check FILE MODEL"));
+            case CHECK -> check(checkedModel());
         };
     }
 
@@ -89,6 +92,14 @@ final class EncodingsCommand extends NibbleCommand {
             throw new NibbleException("one more file is needed", "name " + what);
         }
         return second;
+    }
+
+    private Path checkedModel() {
+        if (model != null && second != null) {
+            throw new NibbleException(
+                    "the model was named twice: '%s' and '%s'".formatted(second, model), "leave one of them out");
+        }
+        return model != null ? model : second("the model: nibble encodings check FILE --model MODEL");
     }
 
     private ExitCode convert() {
@@ -110,19 +121,29 @@ final class EncodingsCommand extends NibbleCommand {
                 out.toString(),
                 everywhere().force(),
                 Version.current().nibble());
-        print(
-                document,
-                () -> "%d tensors of %s (%s) in %s as %s"
-                        .formatted(
-                                document.tensors(),
-                                first,
-                                document.from().isEmpty() ? "overrides" : document.from(),
-                                document.out(),
-                                document.to()));
+        print(document, () -> converted(document));
         return ExitCode.DONE;
     }
 
+    private static String converted(EncodingsFiles.Converted document) {
+        StringBuilder text = new StringBuilder("%d tensors of %s (%s) in %s as %s"
+                .formatted(
+                        document.tensors(),
+                        document.file(),
+                        document.from().isEmpty() ? "overrides" : document.from(),
+                        document.out(),
+                        document.to()));
+        document.omitted()
+                .forEach(omitted -> text.append("\nleft out '%s': %s".formatted(omitted.tensor(), omitted.reason())));
+        return text.toString();
+    }
+
     private ExitCode diff(Path other) {
+        if (model != null) {
+            throw new NibbleException(
+                    "diff takes two files and no model, but was given --model '%s'".formatted(model),
+                    "leave --model out");
+        }
         if (!(tolerance >= 0)) {
             throw new NibbleException("--tolerance must not be negative, but was " + tolerance, "use 0.000001");
         }

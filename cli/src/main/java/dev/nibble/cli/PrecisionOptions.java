@@ -258,6 +258,11 @@ final class PrecisionOptions {
         return named;
     }
 
+    /// Whether a recipe or algorithms were named.
+    boolean recipeGiven() {
+        return recipe != null || algorithms != null;
+    }
+
     /// Whether the written model takes and gives integers.
     ///
     /// @throws NibbleException for another value, and where activations stay in float

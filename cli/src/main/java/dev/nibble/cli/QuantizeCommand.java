@@ -5,6 +5,7 @@ import dev.nibble.pipeline.Gates;
 import dev.nibble.pipeline.Quantize;
 import dev.nibble.pipeline.QuantizeOptions;
 import dev.nibble.pipeline.Shell;
+import dev.nibble.pipeline.recover.Recipe;
 import dev.nibble.report.ResultDocument;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -117,6 +118,13 @@ final class QuantizeCommand extends NibbleCommand {
                     "samples to measure with were given, but none with --data",
                     "name them with --data as well: how samples are read goes by it");
         }
+        Recipe recipe = precision.recipe(terminal());
+        if (calibration.isEmpty() && precision.recipeGiven() && !recipe.steps().isEmpty()) {
+            // The standard recipe as well, which is left out in silence where it was not asked for.
+            throw new NibbleException(
+                    "--data is missing: '%s' looks at samples".formatted(recipe.shown()),
+                    QuantizeOptions.WITHOUT_RECIPE);
+        }
         QuantizeOptions options = new QuantizeOptions(
                 terminal().resolve(model),
                 model.toString(),
@@ -126,7 +134,7 @@ final class QuantizeCommand extends NibbleCommand {
                 precision.precision(),
                 precision.activations(),
                 precision.parameters(),
-                precision.recipe(terminal()),
+                recipe,
                 target(),
                 Optional.ofNullable(quantsimConfig).map(terminal()::resolve),
                 Optional.ofNullable(overrides)

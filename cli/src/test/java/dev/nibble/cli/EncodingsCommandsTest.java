@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -122,6 +124,159 @@ class EncodingsCommandsTest {
         JsonNode checked = json(0, "encodings", "check", "two.json", "a/model.float.onnx", "--format", "json");
         assertTrue(checked.get("ok").asBoolean() && checked.get("whole").asBoolean(), checked::toString);
         assertTrue(run("encodings", "check", "two.json", "m.onnx").out().contains("Every range is given"));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0.6.1", "1.0.0", "2.0.0"})
+    void theQdqModelSaysWhatTheFileBesideItSays(String version) {
+        assertEquals(
+                0,
+                run("quantize", "m.onnx", "--data", "x.npy", "--out", "a", "--encodings-version", version)
+                        .exitCode());
+        JsonNode same = json(0, "encodings", "diff", "a/model.qdq.onnx", "a/model.encodings", "--format", "json");
+        assertTrue(same.get("equal").asBoolean() && same.get("tensors").asInt() >= 4, same::toString);
+        JsonNode converted = json(
+                0,
+                "encodings",
+                "convert",
+                "a/model.qdq.onnx",
+                "--to",
+                version,
+                "--out",
+                "read.json",
+                "--format",
+                "json");
+        assertEquals("qdq", converted.get("from").asString());
+        assertEquals(0, converted.get("omitted").size());
+        assertTrue(json(0, "encodings", "diff", "read.json", "a/model.encodings", "--format", "json")
+                .get("equal")
+                .asBoolean());
+    }
+
+    @Test
+    void aQdqModelIsAppliedAsItIs() throws IOException {
+        assertEquals(
+                0, run("quantize", "m.onnx", "--data", "x.npy", "--out", "a").exitCode());
+        CommandLineRun checked = run("encodings", "check", "a/model.qdq.onnx", "--model", "a/model.float.onnx");
+        assertEquals(0, checked.exitCode(), checked.err());
+        CommandLineRun again =
+                run("quantize", "a/model.float.onnx", "--quantization-overrides", "a/model.qdq.onnx", "--out", "b");
+        assertEquals(0, again.exitCode(), again.err());
+        assertArrayEquals(bytes("a/model.qdq.onnx"), bytes("b/model.qdq.onnx"));
+        CommandLineRun none = run("encodings", "diff", "m.onnx", "a/model.encodings");
+        assertEquals(2, none.exitCode());
+        assertTrue(none.err().startsWith("error: 'm.onnx': the model holds no QuantizeLinear"), none.err());
+    }
+
+    @Test
+    void theModelIsNamedOnce() {
+        CommandLineRun twice = run("encodings", "check", "e.json", "m.onnx", "--model", "m.onnx");
+        assertEquals(2, twice.exitCode());
+        assertTrue(twice.err().startsWith("error: the model was named twice"), twice.err());
+        CommandLineRun never = run("encodings", "check", "e.json");
+        assertTrue(never.err().contains("--model MODEL"), never.err());
+        assertTrue(run("encodings", "diff", "a", "b", "--model", "m.onnx").err().contains("leave --model out"));
+    }
+
+    /// A file of overrides with `content`, given to `quantize`: what the first line says.
+    private String refused(String content) throws IOException {
+        Files.writeString(directory.resolve("o.json"), content);
+        CommandLineRun run = run(
+                "quantize", "m.onnx", "--data", "x.npy", "--out", "a", "--quiet", "--quantization-overrides", "o.json");
+        assertEquals(2, run.exitCode(), run.out());
+        assertTrue(run.err().lines().count() == 2 && run.err().contains("\nhint: "), run.err());
+        return run.err();
+    }
+
+    @Test
+    void whatIsForcedIsWrittenToTheLastBitWhateverTheRecipe() throws IOException {
+        Files.writeString(directory.resolve("o.json"), """
+                {"activation_encodings": {"x": {"bitwidth": 8, "scale": 0.0312347, "offset": -119}},
+                 "param_encodings": {"w": {"bitwidth": 4, "is_symmetric": true, "scale": 0.1234567, "offset": -8}}}""");
+        Files.writeString(
+                directory.resolve("r.toml"),
+                "steps = [\"cle\", \"seqmse\", \"gptq\", \"refit-scales\", \"bias-correction\"]");
+        JsonNode report = json(
+                0,
+                "quantize",
+                "m.onnx",
+                "--data",
+                "x.npy",
+                "--out",
+                "a",
+                "--quantization-overrides",
+                "o.json",
+                "--recipe",
+                "r.toml",
+                "--format",
+                "json");
+        JsonNode written = new JsonMapper().readTree(Files.readString(directory.resolve("a/model.encodings")));
+        JsonNode x = named(written.get("activation_encodings"), "x");
+        assertEquals(0.0312347f, (float) x.get("scale").get(0).asDouble());
+        assertEquals(-119, x.get("offset").get(0).asInt());
+        JsonNode w = named(written.get("param_encodings"), "w");
+        assertEquals(0.1234567f, (float) w.get("scale").get(0).asDouble());
+        assertEquals(4, w.get("bw").asInt());
+        assertTrue(report.get("passes").toString().contains("the overrides give its scales"), report::toString);
+    }
+
+    private static JsonNode named(JsonNode entries, String name) {
+        for (JsonNode entry : entries) {
+            if (entry.get("name").asString().equals(name)) {
+                return entry;
+            }
+        }
+        throw new AssertionError(name + " is not among " + entries);
+    }
+
+    @Test
+    void damagedFilesSayWhere() throws IOException {
+        assertTrue(refused("{\n\"param_encodings\": {},").contains("see line 2"));
+        assertTrue(
+                refused("{\"param_encodings\": {\"w\": {\"dytpe\": \"int8\"}}}").contains("unknown key 'dytpe'"));
+        assertTrue(refused("{\"param_encodings\": {\"w\": {\"dtype\": \"int8\"}, \"w\": {\"dtype\": \"int4\"}}}")
+                .contains("Duplicate"));
+        String number = refused("{\"param_encodings\": {\"w\": {\"bitwidth\": 8, \"min\": NaN, \"max\": 1}}}");
+        assertTrue(number.contains("'NaN'") && !number.contains("Feature"), number);
+    }
+
+    @Test
+    void aSupergroupThatChangesNothingIsSaid() throws IOException {
+        Files.writeString(
+                directory.resolve("o.json"),
+                "{\"supergroups\": [{\"op_list\": [\"Conv\", \"Rleu\"], \"fuse\": true}]}");
+        JsonNode report = json(
+                0,
+                "quantize",
+                "m.onnx",
+                "--data",
+                "x.npy",
+                "--out",
+                "a",
+                "--quantization-overrides",
+                "o.json",
+                "--format",
+                "json");
+        assertTrue(report.get("findings").toString().contains("Q114"), report::toString);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "--ladder, --ladder needs --data",
+        "--run-dir=r, --run-dir needs --data",
+        "--algorithms=bias-correction, --data is missing: 'bias-correction' looks at samples",
+        "--recipe=w4, --data is missing"
+    })
+    void whatLooksAtSamplesIsRefusedWithout(String option, String said) {
+        for (String[] given : new String[][] {
+            {"--act-bitwidth", "float"}, {"--quantization-overrides", "a/model.encodings", "--eval-data", "x.npy"}
+        }) {
+            List<String> arguments = new ArrayList<>(List.of("quantize", "m.onnx", "--out", "a", option));
+            arguments.addAll(List.of(given));
+            CommandLineRun run = run(arguments.toArray(String[]::new));
+            assertEquals(2, run.exitCode(), run.out());
+            assertTrue(run.err().contains("error: " + said), run.err());
+        }
     }
 
     @Test

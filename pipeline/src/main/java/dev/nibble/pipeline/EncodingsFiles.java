@@ -7,7 +7,6 @@ import dev.nibble.pipeline.output.StagedFile;
 import dev.nibble.quant.encodings.CompareEncodings;
 import dev.nibble.quant.encodings.CompleteEncodings;
 import dev.nibble.quant.encodings.Encodings;
-import dev.nibble.quant.encodings.EncodingsReader;
 import dev.nibble.quant.encodings.EncodingsText;
 import dev.nibble.quant.encodings.EncodingsVersion;
 import dev.nibble.quant.encodings.ResolveOverrides;
@@ -28,8 +27,13 @@ public final class EncodingsFiles {
 
     /// What `encodings convert` prints.
     ///
-    /// @param from version of the given file; empty for overrides, which need not say one
-    public record Converted(String nibble, String file, String from, String to, String out, int tensors) {}
+    /// @param from version of the given file; empty for overrides, which need not say one; `qdq` for a QDQ model
+    /// @param omitted tensors of a QDQ model whose encodings no file can say
+    public record Converted(
+            String nibble, String file, String from, String to, String out, int tensors, List<Omitted> omitted) {}
+
+    /// @param reason why the tensor has no entry
+    public record Omitted(String tensor, String reason) {}
 
     /// What `encodings diff` prints.
     ///
@@ -79,9 +83,10 @@ public final class EncodingsFiles {
             String shownOut,
             boolean force,
             String nibble) {
-        Encodings read = EncodingsReader.read(file);
+        EncodingsSource source = EncodingsSource.read(file);
         boolean oneList = to == EncodingsVersion.V2_0_0 || to == EncodingsVersion.V2_1_0;
-        if (read.isOneList() != oneList && model.isEmpty()) {
+        Encodings read = source.listed(to);
+        if (source.qdq().isEmpty() && read.isOneList() != oneList && model.isEmpty()) {
             throw new NibbleException(
                     "from %s to %s the model has to be known: only one of them says which tensors are weights, and along which axis their scales lie"
                             .formatted(read.version().isEmpty() ? "overrides" : read.version(), to.text()),
@@ -96,7 +101,10 @@ public final class EncodingsFiles {
                 read.version(),
                 to.text(),
                 shownOut,
-                complete.all().size());
+                complete.all().size(),
+                source.omitted().stream()
+                        .map(omitted -> new Omitted(omitted.tensor(), omitted.reason()))
+                        .toList());
     }
 
     private static Encodings complete(Graph graph, Encodings read, boolean oneList) {
@@ -121,8 +129,10 @@ public final class EncodingsFiles {
     /// @param tolerance how far scales may be apart, relative to the first's
     public static Compared diff(
             Path first, String shownFirst, Path second, String shownSecond, double tolerance, String nibble) {
-        Encodings a = EncodingsReader.read(first);
-        Encodings b = EncodingsReader.read(second);
+        EncodingsSource one = EncodingsSource.read(first);
+        EncodingsSource other = EncodingsSource.read(second);
+        Encodings a = one.besides(other);
+        Encodings b = other.besides(one);
         List<Difference> differences = CompareEncodings.between(a, b, tolerance).stream()
                 .map(d -> new Difference(d.tensor(), d.kind(), d.text()))
                 .toList();
@@ -156,7 +166,7 @@ public final class EncodingsFiles {
         String version = "";
         PlacementPlan plan = null;
         try {
-            Encodings read = EncodingsReader.read(file);
+            Encodings read = EncodingsSource.read(file).encodings();
             version = read.version();
             PlacementPlan base = QuantizedModel.plan(prepared.model(), rules, precision);
             problems.addAll(ResolveOverrides.problems(

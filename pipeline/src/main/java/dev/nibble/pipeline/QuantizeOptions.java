@@ -69,6 +69,9 @@ public record QuantizeOptions(
     /// Calibration samples that are measured where no others were given.
     public static final long FALLBACK_EVALUATION = 256;
 
+    /// The hint where a recipe has nothing to look at.
+    public static final String WITHOUT_RECIPE = "name samples with --data, or leave --algorithms and --recipe away";
+
     /// What a report's folder holds.
     public static final List<String> FILES =
             List.of("model.qdq.onnx", "model.float.onnx", "model.encodings", "report.json", "report.html");
@@ -147,8 +150,17 @@ public record QuantizeOptions(
                 && !recipe.equals(Recipe.DEFAULT)
                 && !recipe.steps().isEmpty()) {
             throw new NibbleException(
-                    "--data is missing: '%s' looks at samples".formatted(recipe.shown()),
-                    "name samples with --data, or leave --algorithms and --recipe away");
+                    "--data is missing: '%s' looks at samples".formatted(recipe.shown()), WITHOUT_RECIPE);
+        }
+        if (calibration.isEmpty() && ladder) {
+            throw new NibbleException(
+                    "--ladder needs --data: after each step of a recipe the model is quantized and measured on samples",
+                    "name samples with --data, or leave --ladder away");
+        }
+        if (calibration.isEmpty() && runDirectory.isPresent()) {
+            throw new NibbleException(
+                    "--run-dir needs --data: only stages that look at samples are kept there",
+                    "name samples with --data, or leave --run-dir away");
         }
         if (!List.of("0.6.1", "1.0.0", "2.0.0").contains(encodingsVersion)) {
             throw new NibbleException(

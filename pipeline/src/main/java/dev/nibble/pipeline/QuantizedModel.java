@@ -144,19 +144,12 @@ public record QuantizedModel(
             codes = recovered.codes();
             result = QuantizeModel.apply(plan, encodings, weights, codes);
         } else if (correction != null) {
+            var read = CorrectBias.inputs(plan, correction.scope());
             corrected = CorrectBias.apply(
                     plan,
                     result.quantization(),
                     correction.scope(),
-                    CorrectBias.inputs(plan, correction.scope()).isEmpty()
-                            ? Map.of()
-                            : InputMeans.of(
-                                    plan.model(),
-                                    CorrectBias.inputs(plan, correction.scope()),
-                                    data,
-                                    executor,
-                                    options,
-                                    progress));
+                    read.isEmpty() ? Map.of() : InputMeans.of(plan.model(), read, data, executor, options, progress));
             plan = corrected.plan();
             result = QuantizeModel.apply(plan, encodings, weights, Map.of());
         }
@@ -281,16 +274,6 @@ public record QuantizedModel(
                 Calibration.observe(model, plan.observed(), data, executor, threads, memory, batch, doctor, progress);
         run.write(key, out -> StageContents.write(new StageContents.Observed(observed, doctor.findings()), out));
         return observed;
-    }
-
-    /// The weights alone, each by its own values: no sample is looked at, and no model is run.
-    ///
-    /// @param model prepared: see [PreparedModel]
-    /// @param precision leaves activations in float
-    /// @param parameters how the ranges of weights are chosen
-    public static QuantizedModel ofWeights(
-            Model model, PlacementRules rules, Precision precision, RangeSearch parameters) {
-        return withoutData(model, rules, precision, parameters, Boundary.FLOAT);
     }
 
     private static Map<String, TensorEncoding.Affine> weights(PlacementPlan plan, RangeSearch parameters) {

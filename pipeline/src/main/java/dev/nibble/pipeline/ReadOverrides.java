@@ -3,7 +3,6 @@ package dev.nibble.pipeline;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.quant.encodings.EncodingEntry;
 import dev.nibble.quant.encodings.Encodings;
-import dev.nibble.quant.encodings.EncodingsReader;
 import dev.nibble.quant.encodings.EncodingsVersion;
 import dev.nibble.quant.encodings.ResolveOverrides;
 import dev.nibble.quant.place.Forced;
@@ -31,8 +30,13 @@ record ReadOverrides(Precision precision, Map<String, EncodingEntry> verbatim, L
         if (file == null) {
             return new ReadOverrides(options.precision(), Map.of(), List.of());
         }
-        ReadOverrides read =
-                of(EncodingsReader.read(file.path()), rules, options.precision(), prepared, file.ownBiases());
+        EncodingsSource source = EncodingsSource.read(file.path());
+        ReadOverrides read = of(
+                source.encodings(),
+                rules,
+                options.precision(),
+                prepared,
+                file.ownBiases() && !source.hasIntegerBiases());
         boolean inFloat = read.precision.overrides().tensors().values().stream()
                 .anyMatch(forced -> forced instanceof Forced.InFloat);
         if (inFloat && options.quantsimConfig().isEmpty()) {

@@ -21,7 +21,9 @@ final class RecoveryPasses {
         if (recovered != null) {
             List<String> changes = new ArrayList<>(worth(recovered.layers()));
             recovered.layers().stream().map(RecoveryPasses::layer).forEach(changes::add);
-            passes.add(new PassRecord("decide-weights", changes, skipped(recovered.skipped())));
+            List<Skipped> left = new ArrayList<>(skipped(recovered.skipped()));
+            left.addAll(given(quantized, recovered));
+            passes.add(new PassRecord("decide-weights", changes, left));
         }
         CorrectBias.Result biases = quantized.biases();
         if (biases != null) {
@@ -32,6 +34,17 @@ final class RecoveryPasses {
             passes.add(new PassRecord("bias-correction", changes, skipped(biases.skipped())));
         }
         return passes;
+    }
+
+    /// The decided layers whose scales the user gave.
+    private static List<Skipped> given(QuantizedModel quantized, RecoverWeights.Result recovered) {
+        return recovered.layers().stream()
+                .filter(layer -> quantized.plan().isFrozen(layer.weight()))
+                .map(layer -> new Skipped(
+                        layer.node(),
+                        null,
+                        "the overrides give its scales, so no step chose others: only its codes were decided, on them"))
+                .toList();
     }
 
     /// What each step did to the error at the layers' outputs: the mean over layers, in decibels.

@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.Set;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadConstraints;
+import tools.jackson.core.StreamReadFeature;
 import tools.jackson.core.json.JsonFactory;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -18,6 +19,7 @@ public final class Json {
     private static final JsonMapper MAPPER = JsonMapper.builder(JsonFactory.builder()
                     .streamReadConstraints(
                             StreamReadConstraints.builder().maxNestingDepth(64).build())
+                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                     .build())
             .build();
 
@@ -39,9 +41,23 @@ public final class Json {
             }
             return new Json(node, document, "");
         } catch (JacksonException e) {
+            boolean located = e.getLocation() != null && e.getLocation().getLineNr() > 0;
             throw new NibbleException(
-                    "%s is not JSON: %s".formatted(document, e.getOriginalMessage()), "correct the file", e);
+                    "%s is not JSON: %s".formatted(document, reason(e.getOriginalMessage())),
+                    located
+                            ? "see line %d, column %d"
+                                    .formatted(
+                                            e.getLocation().getLineNr(),
+                                            e.getLocation().getColumnNr())
+                            : "correct the file",
+                    e);
         }
+    }
+
+    /// The parser's message without what a program would set.
+    private static String reason(String message) {
+        int advice = message.indexOf(": enable `");
+        return advice < 0 ? message : message.substring(0, advice);
     }
 
     /// A document that was parsed already.

@@ -5,6 +5,7 @@ import dev.nibble.graph.NibbleException;
 import dev.nibble.quant.weight.WeightSteps;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 
 /// A step of a recipe, by the name that command lines and recipe files use. The order is the order in which steps run.
 public enum Algorithm {
@@ -94,6 +95,9 @@ public enum Algorithm {
         return id;
     }
 
+    /// What other tools call rounding that is trained.
+    private static final Set<String> WITH_GRADIENTS = Set.of("adaround", "adaquant", "brecq", "adascale");
+
     /// Every name, in the order of running.
     public static List<String> names() {
         return Arrays.stream(values()).map(Algorithm::id).toList();
@@ -108,7 +112,10 @@ public enum Algorithm {
                 .findFirst()
                 .orElseThrow(() -> new NibbleException(
                         "there is no algorithm '" + name + "'",
-                        Nearest.didYouMean(name, names(), "choose from " + String.join(", ", names()))));
+                        WITH_GRADIENTS.contains(name)
+                                ? "there are no gradients here: gptq,coordinate-descent round by the error at the"
+                                        + " layer's output as well, and --recipe w4 has all that goes with them"
+                                : Nearest.didYouMean(name, names(), "choose from " + String.join(", ", names()))));
     }
 
     /// Whether this one changes the float model's channels before anything is quantized.

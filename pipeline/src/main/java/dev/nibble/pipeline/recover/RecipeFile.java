@@ -103,7 +103,7 @@ public final class RecipeFile {
         if (!name.isString()) {
             throw wrong("a step names no algorithm", "write algorithm = \"gptq\" below [[step]]");
         }
-        Algorithm algorithm = Algorithm.named(name.asString());
+        Algorithm algorithm = algorithm(name.asString());
         Map<Setting, Double> settings = new EnumMap<>(Setting.class);
         algorithm.settings().forEach(setting -> number(tree, setting).ifPresent(value -> settings.put(setting, value)));
         if (node.isString()) {
@@ -115,6 +115,14 @@ public final class RecipeFile {
         requireKnown(node, known, where);
         algorithm.settings().forEach(setting -> number(node, setting).ifPresent(value -> settings.put(setting, value)));
         return made(algorithm, scope(node.path("scope"), where), settings);
+    }
+
+    private Algorithm algorithm(String name) {
+        try {
+            return Algorithm.named(name);
+        } catch (NibbleException e) {
+            throw wrong(String.valueOf(e.getMessage()), e.hint());
+        }
     }
 
     private Step made(Algorithm algorithm, Scope scope, Map<Setting, Double> settings) {

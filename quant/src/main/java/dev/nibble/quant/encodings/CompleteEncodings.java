@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.function.BiFunction;
 
 /// Adds what a version leaves to the model: the axes of scales, how they are nested, and which entries are of constants.
 public final class CompleteEncodings {
@@ -34,6 +35,11 @@ public final class CompleteEncodings {
     ///
     /// @throws NibbleException for the first such entry
     public static void requireImpliedAxes(Graph graph, Encodings file) {
+        requireImpliedAxes(file, (name, blocks) -> WeightAxis.of(graph, name, blocks));
+    }
+
+    /// @param operators the axis of channels, or of blocks, that the operator of a tensor implies
+    static void requireImpliedAxes(Encodings file, BiFunction<String, Boolean, OptionalInt> operators) {
         file.all().values().forEach(entry -> {
             boolean blocks = entry instanceof LowPowerBlocks
                     || entry instanceof Affine affine && affine.layout() == Layout.PER_BLOCK;
@@ -42,7 +48,7 @@ public final class CompleteEncodings {
                 case Affine e -> e.layout() == Layout.PER_TENSOR ? OptionalInt.empty() : e.axis();
                 case EncodingEntry.FloatingPoint _, EncodingEntry.Width _ -> OptionalInt.empty();
             };
-            OptionalInt implied = WeightAxis.of(graph, entry.name(), blocks);
+            OptionalInt implied = operators.apply(entry.name(), blocks);
             if (stated.isPresent() && !stated.equals(implied)) {
                 throw new NibbleException(
                         "the scales of '%s' lie along axis %d, which the operator does not imply"

@@ -1,6 +1,5 @@
 package dev.nibble.quant.encodings;
 
-import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.Shape;
 import dev.nibble.quant.Encoding;
 import dev.nibble.quant.Granularity;
@@ -15,16 +14,11 @@ import dev.nibble.quant.place.Forced;
 import dev.nibble.quant.place.PlacementPlan;
 import dev.nibble.quant.place.Quantization;
 import dev.nibble.quant.place.WeightQuantizer;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.TreeMap;
-import java.util.UUID;
 
 /// Writes a quantization as an AIMET encodings file: the projection of a plan in which supergroups carry no
 /// inner quantizers.
@@ -34,30 +28,6 @@ import java.util.UUID;
 /// the lowest.
 public final class EncodingsWriter {
     private EncodingsWriter() {}
-
-    /// Writes to `file`, beside it first.
-    ///
-    /// @throws NibbleException where the folder cannot be written, or 0.6.1 is asked for blocks
-    public static void write(PlacementPlan plan, Quantization quantization, EncodingsVersion version, Path file) {
-        String text = text(plan, quantization, version);
-        Path staged =
-                file.toAbsolutePath().resolveSibling(".%s.%s.part".formatted(file.getFileName(), UUID.randomUUID()));
-        try {
-            Files.writeString(staged, text);
-            Files.move(staged, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
-        } catch (IOException e) {
-            NibbleException failure = new NibbleException(
-                    "'%s' cannot be written: %s".formatted(file, e.getMessage()),
-                    "check that the folder exists, may be written, and has room",
-                    e);
-            try {
-                Files.deleteIfExists(staged);
-            } catch (IOException second) {
-                failure.addSuppressed(second);
-            }
-            throw failure;
-        }
-    }
 
     /// The file's text.
     ///

@@ -35,10 +35,10 @@ final class Version061 {
     private record Type(int bits, boolean floating, Optional<Boolean> symmetric) {}
 
     private static EncodingEntry tensor(String name, List<Json> groups) {
+        groups.forEach(group -> group.allow("bitwidth", "dtype", "is_symmetric", "min", "max", "scale", "offset"));
         Json first = groups.getFirst();
         Type type = type(first);
         for (Json group : groups) {
-            group.allow("bitwidth", "dtype", "is_symmetric", "min", "max", "scale", "offset");
             if (!type(group).equals(type)) {
                 throw group.error("the channels differ in width, type or symmetry", "give them all one format");
             }

@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /// Decides which tensors get quantizers: a target's rules as data, and one algorithm.
 ///
@@ -54,7 +55,10 @@ public final class Placement {
                         wanted,
                         new WeightSchemes(rules, wanted, split.renamed()),
                         split.renamed(),
-                        masks.findings())
+                        Stream.concat(
+                                        masks.findings().stream(),
+                                        new Supergroups(graph, rules, wanted.overrides()).unmatched().stream())
+                                .toList())
                 .build();
         plan = ForcedLegality.checked(plan, rules);
         if (plan.activations().isEmpty() && plan.weights().isEmpty()) {

@@ -2,6 +2,7 @@ package dev.nibble.quant.place;
 
 import dev.nibble.graph.Graph;
 import dev.nibble.graph.Initializer;
+import dev.nibble.graph.Nearest;
 import dev.nibble.graph.Node;
 import dev.nibble.target.PlacementRules;
 import java.util.ArrayList;
@@ -10,6 +11,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 
 /// Finds the chains of operators that a target runs as one, so that no quantizer belongs inside.
 final class Supergroups {
@@ -55,6 +57,39 @@ final class Supergroups {
             }
         }
         return found;
+    }
+
+    /// The chains of the overrides that are nowhere in the graph, or, where they are to be taken apart, not in the rules.
+    List<Finding> unmatched() {
+        Set<String> types = new TreeSet<>();
+        graph.nodes().forEach(node -> types.add(node.opType()));
+        List<Finding> unmatched = new ArrayList<>();
+        for (Overrides.Fusion fusion : fusions) {
+            String chain = String.join(", ", fusion.operators());
+            if (!fusion.fuse() && !rules.supergroups().contains(fusion.operators())) {
+                unmatched.add(new Finding(
+                        "Q114",
+                        Finding.Severity.WARNING,
+                        "the overrides take the supergroup %s apart, which the rules of %s do not have"
+                                .formatted(chain, rules.name()),
+                        "leave it out"));
+            } else if (graph.nodes().stream()
+                    .noneMatch(node -> match(node, fusion.operators()).isPresent())) {
+                Optional<String> missing = fusion.operators().stream()
+                        .filter(op -> !types.contains(op))
+                        .findFirst();
+                unmatched.add(new Finding(
+                        "Q114",
+                        Finding.Severity.WARNING,
+                        "the overrides' supergroup %s changes nothing: the model has no such chain%s"
+                                .formatted(
+                                        chain,
+                                        missing.map(op -> ", and no " + op).orElse("")),
+                        missing.map(op -> Nearest.didYouMean(op, types, "leave it out"))
+                                .orElse("leave it out; between its operators nothing else may read the value")));
+            }
+        }
+        return unmatched;
     }
 
     private Optional<List<Node>> match(Node head, List<String> pattern) {
