@@ -6,7 +6,8 @@
 #   text [--fresh]     the same page: MiniLM (from Maven Central) and a small language model
 #   htp [--fresh] [N]  the same page: the files on the HTP (nibble htp install), N GMAC a row; goes on where it stopped
 #   htp-numerics       docs/htp-numerics.md: the HTP's emulator against ONNX, by operator
-#   recovery [--fresh] [PART…]  the same page: what recipes get back; rows whose name holds all parts, or all
+#   recovery [--fresh] [--htp] [PART…]  the same page: what recipes get back; rows whose name holds all parts, or all;
+#                      --htp: on the HTP as well (nibble htp install)
 #   speed [N]          docs/performance.md: calibration against float inference of the same samples, N times
 #   memory [N]         the same page: peak memory with 300 and with 3,000 samples
 #   big [--keep]       the same page: peak memory of models larger than memory, weights only; needs 9 GB of disk

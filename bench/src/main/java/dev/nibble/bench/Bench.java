@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /// `tools/bench.sh results|text|htp|htp-numerics|recovery|speed|memory|big|kernels|start|latency|tune`: makes the pages
 /// with figures anew.
@@ -76,7 +77,10 @@ public final class Bench {
 
     private boolean recovery(List<String> arguments) {
         boolean fresh = arguments.remove("--fresh");
-        return new RecoveryTable(root, shared(), fresh, out::println).run(arguments, root.resolve("docs/results.md"));
+        Optional<HtpLibraries> htp =
+                arguments.remove("--htp") ? Optional.of(HtpLibraries.of(System.getenv())) : Optional.empty();
+        return new RecoveryTable(root, shared(), fresh, htp, out::println)
+                .run(arguments, root.resolve("docs/results.md"));
     }
 
     private int results(boolean fresh) {

@@ -92,6 +92,18 @@ final class MeasureHtpRow {
                 PreparedModel.read(bench.model(), bench.model().toString(), bench.shapes(), executor, Progress.none());
         Path file = work.resolve("htp.onnx");
         MeasureRow.quantize(bench, setting, prepared, executor, threads, file, nibble);
+        return measured(prepared, file, start);
+    }
+
+    /// The same of a file that was quantized already.
+    static HtpRow of(BenchModel bench, Path file, long samples, HtpLibraries libraries, Path work, String nibble) {
+        MeasureHtpRow row = new MeasureHtpRow(bench, Setting.HTP.getFirst(), samples, libraries, work, nibble);
+        PreparedModel prepared = PreparedModel.read(
+                bench.model(), bench.model().toString(), bench.shapes(), row.executor, Progress.none());
+        return row.measured(prepared, file, System.nanoTime());
+    }
+
+    private HtpRow measured(PreparedModel prepared, Path file, long start) {
         PlacementDocument.OfTarget placed = Placement.run(
                         new Placement.Options(
                                 file,

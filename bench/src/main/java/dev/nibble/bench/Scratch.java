@@ -47,6 +47,14 @@ final class Scratch {
         }
     }
 
+    static void move(Path from, Path to) {
+        try {
+            Files.move(from, to, StandardCopyOption.REPLACE_EXISTING);
+        } catch (IOException e) {
+            throw failure(to, e);
+        }
+    }
+
     static String text(Path file) {
         try {
             return Files.readString(file);

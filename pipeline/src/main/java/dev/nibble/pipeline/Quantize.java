@@ -41,9 +41,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /// `quantize`: from a float model and samples to a folder with the quantized model, its float twin, its encodings, and
 /// a report of what it cost. What is measured is the file that was written.
@@ -272,7 +274,11 @@ public final class Quantize {
             report.passes(List.of(new PassRecord(
                     "run-directory",
                     run.reused().stream()
-                            .map(stage -> stage + ": taken from the run directory")
+                            .collect(Collectors.groupingBy(stage -> stage, LinkedHashMap::new, Collectors.counting()))
+                            .entrySet()
+                            .stream()
+                            .map(stage -> stage.getKey() + ": taken from the run directory"
+                                    + (stage.getValue() > 1 ? ", %d times".formatted(stage.getValue()) : ""))
                             .toList(),
                     List.of())));
         }

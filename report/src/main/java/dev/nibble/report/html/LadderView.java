@@ -2,6 +2,7 @@ package dev.nibble.report.html;
 
 import dev.nibble.report.ChannelRanges;
 import dev.nibble.report.Figures;
+import dev.nibble.report.Interval;
 import dev.nibble.report.LadderRung;
 import dev.nibble.report.Metric;
 import dev.nibble.report.ResultDocument;
@@ -67,20 +68,31 @@ record LadderView(
                 name = metric.name();
                 low = Math.min(
                         low,
-                        metric.quantizedCi95() == null
-                                ? metric.quantized()
-                                : metric.quantizedCi95().low());
+                        Math.min(
+                                low(metric.quantized(), metric.quantizedCi95()),
+                                low(metric.floatValue(), metric.floatCi95())));
                 high = Math.max(
                         high,
-                        metric.quantizedCi95() == null
-                                ? metric.quantized()
-                                : metric.quantizedCi95().high());
+                        Math.max(
+                                high(metric.quantized(), metric.quantizedCi95()),
+                                high(metric.floatValue(), metric.floatCi95())));
             }
         }
         double pad = Math.max(0.001, (high - low) * 0.08);
         low = Math.max(0, low - pad);
         high = high + pad;
         List<Row> rows = new ArrayList<>();
+        if (!rungs.isEmpty() && rungs.getFirst().metric() instanceof Metric metric) {
+            rows.add(new Row(
+                    "float",
+                    Figures.metricValue(metric.name(), metric.floatValue()),
+                    Figures.metricInterval(metric.name(), metric.floatCi95()),
+                    "",
+                    "",
+                    "",
+                    "",
+                    whisker(metric.floatValue(), metric.floatCi95(), low, high)));
+        }
         for (LadderRung rung : rungs) {
             rows.add(row(rung, low, high, rung == rungs.getFirst()));
         }
@@ -113,17 +125,10 @@ record LadderView(
         Metric metric = rung.metric();
         String step = first ? rung.step() : "+ " + rung.step();
         String sqnr = Figures.decibels(rung.sqnrDb());
-        String seconds = Figures.number(rung.seconds());
+        String seconds = Figures.seconds(rung.seconds());
         if (metric == null) {
             return new Row(step, "", "", "", "", sqnr, seconds, null);
         }
-        double from = metric.quantizedCi95() == null
-                ? metric.quantized()
-                : metric.quantizedCi95().low();
-        double to = metric.quantizedCi95() == null
-                ? metric.quantized()
-                : metric.quantizedCi95().high();
-        double axis = high - low;
         return new Row(
                 step,
                 Figures.metricValue(metric.name(), metric.quantized()),
@@ -132,10 +137,25 @@ record LadderView(
                 Figures.metricDifference(metric.name(), metric.differenceCi95()),
                 sqnr,
                 seconds,
-                new AccuracyView.Whisker(
-                        Strip.decimal((from - low) * 100 / axis),
-                        Strip.decimal((to - from) * 100 / axis),
-                        Strip.decimal((metric.quantized() - low) * 100 / axis)));
+                whisker(metric.quantized(), metric.quantizedCi95(), low, high));
+    }
+
+    /// @param low left end of the axis @param high right end
+    private static AccuracyView.Whisker whisker(double value, @Nullable Interval interval, double low, double high) {
+        double from = low(value, interval);
+        double axis = high - low;
+        return new AccuracyView.Whisker(
+                Strip.decimal((from - low) * 100 / axis),
+                Strip.decimal((high(value, interval) - from) * 100 / axis),
+                Strip.decimal((value - low) * 100 / axis));
+    }
+
+    private static double low(double value, @Nullable Interval interval) {
+        return interval == null ? value : interval.low();
+    }
+
+    private static double high(double value, @Nullable Interval interval) {
+        return interval == null ? value : interval.high();
     }
 
     private static @Nullable Ranges ranges(ChannelRanges ranges) {

@@ -302,7 +302,7 @@ public final class TerminalReport {
     private static TextTable ladder(List<LadderRung> rungs) {
         Metric named = rungs.getFirst().metric();
         TextTable table = named == null
-                ? TextTable.of("step", ">SQNR", ">seconds")
+                ? TextTable.of("step", ">SQNR", ">time")
                 : TextTable.of(
                         "step",
                         ">" + Figures.metricName(named.name()),
@@ -310,11 +310,21 @@ public final class TerminalReport {
                         ">difference",
                         ">95 % interval",
                         ">SQNR",
-                        ">seconds");
+                        ">time");
+        if (named != null) {
+            table.row(
+                    "float",
+                    Figures.metricValue(named.name(), named.floatValue()),
+                    Figures.metricInterval(named.name(), named.floatCi95()),
+                    "",
+                    "",
+                    "",
+                    "");
+        }
         for (LadderRung rung : rungs) {
             Metric metric = rung.metric();
             String step = rung == rungs.getFirst() ? rung.step() : "+ " + rung.step();
-            String seconds = Figures.number(rung.seconds());
+            String seconds = Figures.seconds(rung.seconds());
             if (metric == null) {
                 table.row(step, Figures.decibels(rung.sqnrDb()), seconds);
             } else {
