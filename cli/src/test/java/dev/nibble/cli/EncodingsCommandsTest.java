@@ -75,6 +75,7 @@ class EncodingsCommandsTest {
         JsonNode report = new JsonMapper().readTree(again.out());
         assertEquals(0, report.get("samples").get("calibration").asInt());
         assertEquals("override", report.get("tensors").get(0).get("calibrator").asString());
+        assertTrue(report.get("next").toString().contains("qairt-converter"), report::toString);
         assertEquals(
                 0,
                 json(0, "encodings", "diff", "a/model.encodings", "b/model.encodings", "--format", "json")

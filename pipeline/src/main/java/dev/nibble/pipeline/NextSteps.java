@@ -1,6 +1,7 @@
 package dev.nibble.pipeline;
 
 import dev.nibble.data.DataOptions;
+import dev.nibble.quant.place.WeightGranularity;
 import dev.nibble.report.NextStep;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,9 +19,11 @@ final class NextSteps {
         QuantizeOptions.Samples seen =
                 options.calibration().or(options::evaluation).orElse(null);
         if (seen == null) {
-            return List.of(new NextStep(
+            steps.add(new NextStep(
                     "nibble evaluate %s --data …".formatted(Shell.quoted(folder + "/model.qdq.onnx")),
                     "measure the file that was written"));
+            options.precision().activationBits().ifPresent(bits -> steps.add(qairt(options, folder, bits)));
+            return steps;
         }
         steps.add(new NextStep(
                 "nibble compare %s %s --data %s%s"
@@ -44,8 +47,12 @@ final class NextSteps {
         return steps;
     }
 
-    /// Qualcomm's own tools on the float twin and the encodings, which give the same codes.
+    /// Qualcomm's own tools on the float twin and the encodings, which give the same codes. There is no input list, so
+    /// what the encodings do not name, such as values that the converter makes, has to be allowed to stay in float.
     private static NextStep qairt(QuantizeOptions options, String folder, int activationBits) {
+        String channels = options.precision().granularity() instanceof WeightGranularity.PerTensor
+                ? ""
+                : " --use_per_channel_quantization --use_per_row_quantization";
         return new NextStep(
                 "qairt-converter --input_network %s --quantization_overrides %s --output_path %s && "
                                 .formatted(
@@ -58,7 +65,7 @@ final class NextSteps {
                                         Shell.quoted(folder + "/model.quantized.dlc"),
                                         activationBits,
                                         options.precision().weightBits(),
-                                        " --bias_bitwidth 32"),
+                                        " --bias_bitwidth 32" + channels + " --enable_float_fallback"),
                 "the same quantization through QAIRT, where it is installed");
     }
 
