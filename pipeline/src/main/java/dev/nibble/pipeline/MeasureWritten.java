@@ -26,7 +26,6 @@ import dev.nibble.report.Skipped;
 import dev.nibble.run.OrtExecutor;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -70,10 +69,8 @@ record MeasureWritten(
             List<Variant> variants = new ArrayList<>();
             variants.add(new Variant("float", prepared.original(), Executor.Optimization.DEFAULT));
             variants.add(new Variant("off", qdq, Executor.Optimization.OFF));
-            unloadable()
-                    .ifPresentOrElse(
-                            report::finding,
-                            () -> variants.add(new Variant("default", qdq, Executor.Optimization.DEFAULT)));
+            Variant byDefault = new Variant("default", qdq, Executor.Optimization.DEFAULT);
+            variants.add(byDefault);
             List<Evaluation.Outcome> outcomes = Evaluation.of(
                     variants,
                     data,
@@ -84,7 +81,13 @@ record MeasureWritten(
                             ? options.batch()
                             : Evaluation.batch(variants, data, options.memory(), MEASURED_BATCH, executor),
                     new Doctor(),
-                    progress);
+                    progress,
+                    (variant, e) -> {
+                        if (variant != byDefault) {
+                            throw e;
+                        }
+                        report.finding(unloadable(e));
+                    });
             long classes = TaskMetrics.classes(prepared.original());
             Measurement headline = Measurements.of(outcomes.get(0), outcomes.get(1), "off", classes);
             report.headline(headline);
@@ -150,18 +153,12 @@ record MeasureWritten(
         return new ResultTables(model).layers(compared(model, file).rows());
     }
 
-    /// Why the file cannot be run with default optimization, which says nothing of the file's own arithmetic.
-    private Optional<Finding> unloadable() {
-        try (Executor.Session session =
-                executor.open(qdq, Evaluation.floatOutputs(qdq), optimization(Executor.Optimization.DEFAULT))) {
-            return Optional.empty();
-        } catch (NibbleException e) {
-            return Optional.of(Findings.warning(
-                    "M105",
-                    "ONNX Runtime cannot load the quantized file with its default graph optimization: "
-                            + e.getMessage(),
-                    "turn graph optimization off where the file is run on the CPU"));
-        }
+    /// That the file cannot be run with default optimization, which says nothing of the file's own arithmetic.
+    private static Finding unloadable(NibbleException e) {
+        return Findings.warning(
+                "M105",
+                "ONNX Runtime cannot load the quantized file with its default graph optimization: " + e.getMessage(),
+                "turn graph optimization off where the file is run on the CPU");
     }
 
     private QuantizeOptions.Samples fallback(QuantizeOptions.Samples seen) {

@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 
 /// Runs several models over the same samples in one pass, so that their figures can be paired sample by sample.
@@ -72,11 +73,37 @@ public final class Evaluation {
             int batch,
             Doctor doctor,
             Progress progress) {
+        return of(variants, data, metrics, executor, threads, batch, doctor, progress, (_, e) -> {
+            throw e;
+        });
+    }
+
+    /// As the other, where models may be left out that cannot be loaded.
+    ///
+    /// @param unloadable is told of each such model, and why; throws where the model has to be measured
+    public static List<Outcome> of(
+            List<Variant> variants,
+            DataSet data,
+            Supplier<List<TaskMetric>> metrics,
+            Executor executor,
+            int threads,
+            int batch,
+            Doctor doctor,
+            Progress progress,
+            BiConsumer<Variant, NibbleException> unloadable) {
         List<String> names = floatOutputs(variants.getFirst().model());
         List<Outcome> outcomes = new ArrayList<>();
         List<Executor.Session> sessions = new ArrayList<>();
         try (Progress.Stage stage = progress.begin("measuring", data.size())) {
             for (Variant variant : variants) {
+                try {
+                    sessions.add(variant.elsewhere()
+                            .orElse(executor)
+                            .open(variant.model(), names, new Executor.Options(threads, variant.optimization())));
+                } catch (NibbleException e) {
+                    unloadable.accept(variant, e);
+                    continue;
+                }
                 Map<String, OutputComparison> outputs = new LinkedHashMap<>();
                 if (!outcomes.isEmpty()) {
                     names.forEach(name -> outputs.put(name, new OutputComparison()));
@@ -86,9 +113,6 @@ public final class Evaluation {
                     names.forEach(name -> before.put(name, new OutputComparison()));
                 }
                 outcomes.add(new Outcome(variant, metrics.get(), outputs, before));
-                sessions.add(variant.elsewhere()
-                        .orElse(executor)
-                        .open(variant.model(), names, new Executor.Options(threads, variant.optimization())));
             }
             try (Batches batches = data.batches(batch, doctor)) {
                 while (batches.hasNext()) {
