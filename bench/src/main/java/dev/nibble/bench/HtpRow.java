@@ -2,7 +2,6 @@ package dev.nibble.bench;
 
 import dev.nibble.report.Interval;
 import java.nio.file.Path;
-import java.util.Properties;
 import org.jspecify.annotations.Nullable;
 
 /// What was measured of one model at one setting on the HTP. Accuracies are fractions, all of the same samples.
@@ -36,51 +35,43 @@ record HtpRow(
         String nibble,
         String date) {
     void write(Path file) {
-        StringBuilder text = new StringBuilder();
-        put(text, "metric", metric);
-        put(text, "reference", reference);
-        put(text, "cpu", cpu);
-        put(text, "htp", htp);
+        Scratch.Fields text = new Scratch.Fields();
+        text.put("metric", metric);
+        text.put("reference", reference);
+        text.put("cpu", cpu);
+        text.put("htp", htp);
         if (ci95 != null) {
-            put(text, "low", ci95.low());
-            put(text, "high", ci95.high());
+            text.put("low", ci95.low());
+            text.put("high", ci95.high());
         }
-        put(text, "n", n);
-        put(text, "sqnrDb", sqnrDb);
-        put(text, "sameAnswer", sameAnswer);
-        put(text, "onHtp", onHtp);
-        put(text, "onCpu", onCpu);
-        put(text, "samplesASecond", samplesASecond);
-        put(text, "seconds", seconds);
-        put(text, "nibble", nibble);
-        put(text, "date", date);
-        Scratch.write(file, text.toString());
-    }
-
-    private static void put(StringBuilder text, String key, Object value) {
-        text.append(key).append('=').append(value).append('\n');
+        text.put("n", n);
+        text.put("sqnrDb", sqnrDb);
+        text.put("sameAnswer", sameAnswer);
+        text.put("onHtp", onHtp);
+        text.put("onCpu", onCpu);
+        text.put("samplesASecond", samplesASecond);
+        text.put("seconds", seconds);
+        text.put("nibble", nibble);
+        text.put("date", date);
+        text.write(file);
     }
 
     static HtpRow read(Path file) {
-        Properties in = Scratch.properties(file);
+        Scratch.Fields in = Scratch.Fields.read(file);
         return new HtpRow(
-                in.getProperty("metric"),
-                number(in, "reference"),
-                number(in, "cpu"),
-                number(in, "htp"),
-                in.containsKey("low") ? new Interval(number(in, "low"), number(in, "high")) : null,
-                (long) number(in, "n"),
-                number(in, "sqnrDb"),
-                number(in, "sameAnswer"),
-                (int) number(in, "onHtp"),
-                (int) number(in, "onCpu"),
-                number(in, "samplesASecond"),
-                number(in, "seconds"),
-                in.getProperty("nibble"),
-                in.getProperty("date"));
-    }
-
-    private static double number(Properties in, String key) {
-        return Double.parseDouble(in.getProperty(key));
+                in.text("metric"),
+                in.number("reference"),
+                in.number("cpu"),
+                in.number("htp"),
+                in.has("low") ? new Interval(in.number("low"), in.number("high")) : null,
+                (long) in.number("n"),
+                in.number("sqnrDb"),
+                in.number("sameAnswer"),
+                (int) in.number("onHtp"),
+                (int) in.number("onCpu"),
+                in.number("samplesASecond"),
+                in.number("seconds"),
+                in.text("nibble"),
+                in.text("date"));
     }
 }

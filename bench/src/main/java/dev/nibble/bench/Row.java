@@ -3,7 +3,6 @@ package dev.nibble.bench;
 import dev.nibble.report.Interval;
 import dev.nibble.report.Metric;
 import java.nio.file.Path;
-import java.util.Properties;
 import org.jspecify.annotations.Nullable;
 
 /// What was measured of one model at one setting. Accuracies and drops are fractions.
@@ -64,58 +63,50 @@ public record Row(
     record Result(Metric metric, double sqnrDb, String alarm) {}
 
     void write(Path file) {
-        StringBuilder text = new StringBuilder();
-        put(text, "metric", metric);
-        put(text, "reference", reference);
-        put(text, "quantized", quantized);
-        put(text, "drop", drop);
+        Scratch.Fields text = new Scratch.Fields();
+        text.put("metric", metric);
+        text.put("reference", reference);
+        text.put("quantized", quantized);
+        text.put("drop", drop);
         if (ci95 != null) {
-            put(text, "low", ci95.low());
-            put(text, "high", ci95.high());
+            text.put("low", ci95.low());
+            text.put("high", ci95.high());
         }
-        put(text, "pValue", pValue);
-        put(text, "n", n);
-        put(text, "sqnrDb", sqnrDb);
-        put(text, "byDefault", byDefault);
-        put(text, "plain", plain);
-        put(text, "plainSqnrDb", plainSqnrDb);
-        put(text, "sizeRatio", sizeRatio);
-        put(text, "alarm", alarm);
-        put(text, "plainAlarm", plainAlarm);
-        put(text, "seconds", seconds);
-        put(text, "nibble", nibble);
-        put(text, "date", date);
-        Scratch.write(file, text.toString());
-    }
-
-    private static void put(StringBuilder text, String key, Object value) {
-        text.append(key).append('=').append(value).append('\n');
+        text.put("pValue", pValue);
+        text.put("n", n);
+        text.put("sqnrDb", sqnrDb);
+        text.put("byDefault", byDefault);
+        text.put("plain", plain);
+        text.put("plainSqnrDb", plainSqnrDb);
+        text.put("sizeRatio", sizeRatio);
+        text.put("alarm", alarm);
+        text.put("plainAlarm", plainAlarm);
+        text.put("seconds", seconds);
+        text.put("nibble", nibble);
+        text.put("date", date);
+        text.write(file);
     }
 
     static Row read(Path file) {
-        Properties in = Scratch.properties(file);
-        boolean interval = in.containsKey("low");
+        Scratch.Fields in = Scratch.Fields.read(file);
+        boolean interval = in.has("low");
         return new Row(
-                in.getProperty("metric"),
-                number(in, "reference"),
-                number(in, "quantized"),
-                number(in, "drop"),
-                interval ? new Interval(number(in, "low"), number(in, "high")) : null,
-                number(in, "pValue"),
-                (long) number(in, "n"),
-                number(in, "sqnrDb"),
-                number(in, "byDefault"),
-                number(in, "plain"),
-                number(in, "plainSqnrDb"),
-                number(in, "sizeRatio"),
-                in.getProperty("alarm"),
-                in.getProperty("plainAlarm"),
-                number(in, "seconds"),
-                in.getProperty("nibble"),
-                in.getProperty("date"));
-    }
-
-    private static double number(Properties in, String key) {
-        return Double.parseDouble(in.getProperty(key));
+                in.text("metric"),
+                in.number("reference"),
+                in.number("quantized"),
+                in.number("drop"),
+                interval ? new Interval(in.number("low"), in.number("high")) : null,
+                in.number("pValue"),
+                (long) in.number("n"),
+                in.number("sqnrDb"),
+                in.number("byDefault"),
+                in.number("plain"),
+                in.number("plainSqnrDb"),
+                in.number("sizeRatio"),
+                in.text("alarm"),
+                in.text("plainAlarm"),
+                in.number("seconds"),
+                in.text("nibble"),
+                in.text("date"));
     }
 }

@@ -2,6 +2,7 @@ package dev.nibble.bench;
 
 import dev.nibble.graph.NibbleException;
 import java.io.IOException;
+import java.io.Reader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -71,18 +72,44 @@ final class Scratch {
         }
     }
 
-    static Properties properties(Path file) {
-        Properties properties = new Properties();
-        try (var in = Files.newBufferedReader(file)) {
-            properties.load(in);
-        } catch (IOException e) {
-            throw failure(file, e);
-        }
-        return properties;
-    }
-
     static NibbleException failure(Path file, IOException e) {
         return new NibbleException(
                 "'%s' cannot be read or written: %s".formatted(file, e.getMessage()), "check its folder", e);
+    }
+
+    /// What a row holds, by name, as it lies in a file.
+    static final class Fields {
+        private final Properties values = new Properties();
+        private final StringBuilder text = new StringBuilder();
+
+        void put(String key, Object value) {
+            text.append(key).append('=').append(value).append('\n');
+        }
+
+        void write(Path file) {
+            Scratch.write(file, text.toString());
+        }
+
+        static Fields read(Path file) {
+            Fields fields = new Fields();
+            try (Reader in = Files.newBufferedReader(file)) {
+                fields.values.load(in);
+            } catch (IOException e) {
+                throw failure(file, e);
+            }
+            return fields;
+        }
+
+        boolean has(String key) {
+            return values.containsKey(key);
+        }
+
+        String text(String key) {
+            return values.getProperty(key);
+        }
+
+        double number(String key) {
+            return Double.parseDouble(text(key));
+        }
     }
 }

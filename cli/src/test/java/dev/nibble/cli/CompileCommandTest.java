@@ -14,21 +14,14 @@ import dev.nibble.graph.Shape;
 import dev.nibble.graph.Tensor;
 import dev.nibble.graph.ValueInfo;
 import dev.nibble.graph.io.ModelWriter;
-import dev.nibble.htp.HtpLibraries;
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
 import java.lang.foreign.MemorySegment;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.ObjectMapper;
 
 /// `compile` and the compiler's own estimate.
 class CompileCommandTest {
@@ -83,26 +76,12 @@ class CompileCommandTest {
     }
 
     private CommandLineRun with(String... arguments) {
-        HtpLibraries libraries = HtpLibraries.of(System.getenv());
-        Assumptions.assumeTrue(
-                libraries.found(),
-                "Qualcomm's libraries are not in " + libraries.root() + ": nibble htp install --accept-license");
-        ByteArrayOutputStream out = new ByteArrayOutputStream();
-        ByteArrayOutputStream err = new ByteArrayOutputStream();
-        Terminal terminal = new Terminal(
-                new PrintStream(out, true, StandardCharsets.UTF_8),
-                new PrintStream(err, true, StandardCharsets.UTF_8),
-                false,
-                false,
-                Map.of("NIBBLE_HTP", libraries.root().toString()),
-                directory);
-        int exitCode = Nibble.run(terminal, arguments);
-        return new CommandLineRun(exitCode, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+        return CommandLineRun.onHtp(directory, arguments);
     }
 
     private static JsonNode json(CommandLineRun run) {
         assertEquals(0, run.exitCode(), run.err());
-        return new ObjectMapper().readTree(run.out());
+        return run.json();
     }
 
     @Test

@@ -3,12 +3,9 @@ package dev.nibble.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.nibble.htp.HtpLibraries;
 import dev.nibble.pipeline.demo.DemoData;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.PrintStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -16,7 +13,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.zip.ZipFile;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
@@ -175,10 +171,6 @@ class WholeOnHtpTest {
     }
 
     private void whole(String weights, String activations, List<String> model) {
-        HtpLibraries libraries = HtpLibraries.of(System.getenv());
-        Assumptions.assumeTrue(
-                libraries.found(),
-                "Qualcomm's libraries are not in " + libraries.root() + ": nibble htp install --accept-license");
         List<String> quantize = new ArrayList<>(List.of("quantize"));
         quantize.addAll(model);
         quantize.addAll(List.of(
@@ -194,26 +186,12 @@ class WholeOnHtpTest {
                 "4",
                 "--out",
                 "out"));
-        CommandLineRun made = run(libraries, quantize);
+        CommandLineRun made = CommandLineRun.onHtp(directory, quantize.toArray(String[]::new));
         assertEquals(0, made.exitCode(), made.err());
         CommandLineRun placed =
-                run(libraries, List.of("placement", "out/model.qdq.onnx", "--strict", "--target", PHONES));
+                CommandLineRun.onHtp(directory, "placement", "out/model.qdq.onnx", "--strict", "--target", PHONES);
         assertEquals(0, placed.exitCode(), placed.out() + placed.err());
         assertTrue(!placed.out().contains("H105"), placed.out());
-    }
-
-    private CommandLineRun run(HtpLibraries libraries, List<String> arguments) {
-        ByteArrayOutputStream out = new ByteArrayOutputStream();
-        ByteArrayOutputStream err = new ByteArrayOutputStream();
-        Terminal terminal = new Terminal(
-                new PrintStream(out, true, StandardCharsets.UTF_8),
-                new PrintStream(err, true, StandardCharsets.UTF_8),
-                false,
-                false,
-                Map.of("NIBBLE_HTP", libraries.root().toString()),
-                directory);
-        int exitCode = Nibble.run(terminal, arguments.toArray(String[]::new));
-        return new CommandLineRun(exitCode, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
     }
 
     private static String shared(String file) {

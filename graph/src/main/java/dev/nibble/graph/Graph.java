@@ -210,6 +210,11 @@ public final class Graph {
         return edit.finish();
     }
 
+    /// This graph with other nodes, which must already stand in an order in which they can run; everything else stays.
+    public Graph withNodes(List<Node> others) {
+        return new Graph(name, others, initializers, sparseInitializers, inputs, outputs, valueInfos, carried);
+    }
+
     private Index index() {
         Index built = index;
         if (built == null) {

@@ -39,7 +39,7 @@ public final class Legality {
     /// @param types `activation/weight/granularity`: `u8`, `s16`, `f32`; `-` where there is no weight; `pt`,
     ///     `pc` or `block32`
     /// @param traits of `bias`, `depthwise`, `fused`, `1x1`, `3d`, `dilated`, `rank5`, `rank6`, `computed16`,
-    ///     `notLinear`, `notExponent`
+    ///     `notLinear`, `notFloor`, `notExponent`
     public record Query(String op, String types, Set<String> traits) {
         public Query {
             traits = Set.copyOf(traits);

@@ -60,17 +60,7 @@ public final class RunningOrder {
 
     private static Graph sort(Graph graph, List<Problem> said) {
         List<Node> nodes = sort(graph.nodes(), "graph '" + graph.name() + "'", said);
-        return nodes == graph.nodes()
-                ? graph
-                : new Graph(
-                        graph.name(),
-                        nodes,
-                        graph.initializers(),
-                        graph.sparseInitializers(),
-                        graph.inputs(),
-                        graph.outputs(),
-                        graph.valueInfos(),
-                        graph.carried());
+        return nodes == graph.nodes() ? graph : graph.withNodes(nodes);
     }
 
     private static List<Node> sort(List<Node> nodes, String where, List<Problem> said) {

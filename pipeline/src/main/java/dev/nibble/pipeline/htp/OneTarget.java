@@ -106,7 +106,8 @@ final class OneTarget {
                     "--io float gives a binary that is run and compared with the model"));
             return artifact(binary, null, why);
         }
-        HtpCompiler.Check check = compiler.check(model, soc, wrapper, SeededInputs.of(model.graph()));
+        HtpCompiler.Pair both = compiler.runBoth(model, soc, wrapper, SeededInputs.of(model.graph()));
+        Agreement check = Agreement.of(List.copyOf(both.wanted().keySet()), both.wanted(), both.got());
         if (check.worstDb() < SAME_DB) {
             throw new NibbleException(
                     "the binary for %s, loaded back, computes something else than the model: %.1f dB"
@@ -116,7 +117,7 @@ final class OneTarget {
         return artifact(binary, check, null);
     }
 
-    private CompileDocument.Artifact artifact(Made made, HtpCompiler.@Nullable Check check, @Nullable String unchecked)
+    private CompileDocument.Artifact artifact(Made made, @Nullable Agreement check, @Nullable String unchecked)
             throws IOException {
         Path wrapper = made.wrapper();
         String file = String.valueOf(made.file().getFileName());

@@ -1,20 +1,17 @@
 package dev.nibble.quant.place;
 
-import dev.nibble.graph.Graph;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.Node;
-import dev.nibble.graph.Shape;
 import dev.nibble.quant.Granularity;
+import dev.nibble.target.ConvolutionTraits;
 import dev.nibble.target.HtpArch;
 import dev.nibble.target.Legality;
 import dev.nibble.target.PlacementRules;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 
 /// Holds what is forced against what the target takes, before any long work.
 final class ForcedLegality {
@@ -47,7 +44,9 @@ final class ForcedLegality {
                 Legality.Verdict verdict = legality.check(
                         arch.get(),
                         new Legality.Query(
-                                node.opType(), types, traits(plan.model().graph(), node)));
+                                node.opType(),
+                                types,
+                                ConvolutionTraits.of(plan.model().graph(), node)));
                 if (verdict.accepted()) {
                     continue;
                 }
@@ -82,26 +81,5 @@ final class ForcedLegality {
             case Granularity.PerChannel _ -> "pc";
             case Granularity.PerBlock(int _, int size) -> "block" + size;
         };
-    }
-
-    private static Set<String> traits(Graph graph, Node node) {
-        Set<String> traits = new HashSet<>();
-        Shape weight = graph.shape(node.input(1)).orElse(Shape.SCALAR);
-        if (node.isAny("Conv", "ConvTranspose")) {
-            if (node.hasInput(2)) {
-                traits.add("bias");
-            }
-            if (weight.rank() == 5) {
-                traits.add("3d");
-            }
-            if (weight.rank() > 2 && weight.product(2, weight.rank()) == 1) {
-                traits.add("1x1");
-            }
-            long group = node.intAttribute("group", 1);
-            if (group > 1 && weight.rank() > 1 && weight.dim(1) == 1) {
-                traits.add("depthwise");
-            }
-        }
-        return traits;
     }
 }
