@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures, and writes the pages with figures:
-# tools/bench.sh results|text|htp|htp-numerics|recovery|speed|memory|big|kernels|start|latency|tune
+# tools/bench.sh results|text|htp|htp-numerics|htp-overhead|recovery|speed|memory|big|kernels|start|latency|tune
 #
 #   results [--fresh]  docs/results.md: accuracy of every model at every setting; goes on where it stopped
 #   text [--fresh]     the same page: MiniLM (from Maven Central) and a small language model
@@ -8,6 +8,7 @@
 #   htp-numerics       docs/htp-numerics.md: the HTP's emulator against ONNX, by operator
 #   recovery [--fresh] [--htp] [PART…]  the same page: what recipes get back; rows whose name holds all parts, or all;
 #                      --htp: on the HTP as well (nibble htp install)
+#   htp-overhead [N]   docs/performance.md: what the HTP's process costs beside the library, N runs; time of placement
 #   speed [N]          docs/performance.md: calibration against float inference of the same samples, N times
 #   memory [N]         the same page: peak memory with 300 and with 3,000 samples
 #   big [--keep]       the same page: peak memory of models larger than memory, weights only; needs 9 GB of disk

@@ -12,9 +12,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/// `tools/bench.sh results|text|htp|htp-numerics|recovery|speed|memory|big|kernels|start|latency|tune`: makes the pages
-/// with figures anew.
+/// `tools/bench.sh results|text|htp|htp-numerics|htp-overhead|recovery|speed|memory|big|kernels|start|latency|tune`:
+/// makes the pages with figures anew.
 public final class Bench {
+    private static final int OVERHEAD_RUNS = 200;
+
     private final Path root;
     private final PrintStream out;
 
@@ -52,6 +54,7 @@ public final class Bench {
                         : 1;
             case "htp" -> htp(arguments);
             case "htp-numerics" -> numerics();
+            case "htp-overhead" -> overhead(arguments);
             case "recovery" -> recovery(arguments) ? 0 : 1;
             case "speed" -> page().speed(repetitions(arguments)) ? 0 : 1;
             case "memory" -> page().memory(repetitions(arguments)) ? 0 : 1;
@@ -70,8 +73,8 @@ public final class Bench {
             default ->
                 throw new NibbleException(
                         "there is no benchmark '" + what + "'",
-                        "choose results, text, htp, htp-numerics, recovery, speed, memory, big, kernels, start, latency or"
-                                + " tune");
+                        "choose results, text, htp, htp-numerics, htp-overhead, recovery, speed, memory, big, kernels, start,"
+                                + " latency or tune");
         };
     }
 
@@ -95,6 +98,12 @@ public final class Bench {
                 .allMatch(entry -> ResultsTable.passes(
                         entry.getKey(), entry.getValue().values().iterator().next()));
         return all ? 0 : 1;
+    }
+
+    private int overhead(List<String> arguments) {
+        new HtpOverhead(root, shared(), root.resolve(".nibble/bench"), HtpLibraries.of(System.getenv()), out::println)
+                .write(arguments.isEmpty() ? OVERHEAD_RUNS : Integer.parseInt(arguments.getFirst()));
+        return 0;
     }
 
     private int numerics() {

@@ -18,7 +18,8 @@ import java.util.SplittableRandom;
 /// @param name as the page shows it
 /// @param low the smallest value of a sample
 /// @param high the largest
-record NumericsCase(String name, Model model, double low, double high) {
+/// @param weighted whether it has weights, whose width matters
+record NumericsCase(String name, Model model, double low, double high, boolean weighted) {
     private static final long OPSET = 20;
     private static final long IR = 9;
     private static final long SEED = 7;
@@ -30,6 +31,8 @@ record NumericsCase(String name, Model model, double low, double high) {
         List<NumericsCase> cases = new ArrayList<>();
         patterns(cases);
         weighted(cases);
+        cases.replaceAll(
+                one -> new NumericsCase(one.name(), one.model(), one.low(), one.high(), hasWeights(one.model())));
         for (String op : List.of(
                 "Relu",
                 "LeakyRelu",
@@ -48,7 +51,6 @@ record NumericsCase(String name, Model model, double low, double high) {
                 "Round",
                 "Sin",
                 "Cos",
-                "Tan",
                 "Exp",
                 "ThresholdedRelu",
                 "GlobalAveragePool",
@@ -57,20 +59,34 @@ record NumericsCase(String name, Model model, double low, double high) {
             cases.add(image(op, op));
         }
         cases.add(bounded("Sqrt", 0.1, 4, Node.of("n", "Sqrt", List.of("x"), List.of("y"))));
-        cases.add(bounded("Log", 0.1, 4, Node.of("n", "Log", List.of("x"), List.of("y"))));
+        cases.add(bounded("Log of 0.1…4", 0.1, 4, Node.of("n", "Log", List.of("x"), List.of("y"))));
+        cases.add(bounded("Log of 0.5…4", 0.5, 4, Node.of("n", "Log", List.of("x"), List.of("y"))));
+        cases.add(bounded("Log of 1…4", 1, 4, Node.of("n", "Log", List.of("x"), List.of("y"))));
+        cases.add(bounded("Log of 0.1…1", 0.1, 1, Node.of("n", "Log", List.of("x"), List.of("y"))));
         cases.add(bounded("Reciprocal", 0.5, 4, Node.of("n", "Reciprocal", List.of("x"), List.of("y"))));
+        cases.add(bounded("Tan of −1…1", -1, 1, Node.of("n", "Tan", List.of("x"), List.of("y"))));
         cases.add(bounded("Asin", -1, 1, Node.of("n", "Asin", List.of("x"), List.of("y"))));
         cases.add(bounded("Atan", -3, 3, Node.of("n", "Atan", List.of("x"), List.of("y"))));
-        cases.add(image("MaxPool 2×2", "MaxPool", Attribute.ofInts("kernel_shape", 2, 2)));
+        cases.add(moved(
+                "MaxPool 2×2",
+                Node.of("n", "MaxPool", List.of("h"), List.of("y"), Attribute.ofInts("kernel_shape", 2, 2))));
         cases.add(image("AveragePool 3×3", "AveragePool", Attribute.ofInts("kernel_shape", 3, 3)));
-        cases.add(image("DepthToSpace", "DepthToSpace", Attribute.of("blocksize", 2L)));
-        cases.add(image("Transpose", "Transpose", Attribute.ofInts("perm", 0, 2, 3, 1)));
+        cases.add(moved(
+                "DepthToSpace",
+                Node.of("n", "DepthToSpace", List.of("h"), List.of("y"), Attribute.of("blocksize", 2L))));
+        cases.add(moved(
+                "Transpose",
+                Node.of("n", "Transpose", List.of("h"), List.of("y"), Attribute.ofInts("perm", 0, 2, 3, 1))));
         cases.add(image("Concat", "Concat", List.of("x", "x"), Attribute.of("axis", 1L)));
         for (String op : List.of("Add", "Sub", "Mul", "Div", "Max", "Min", "Pow")) {
             cases.add(constant(op));
         }
-        for (String op : List.of("ReduceMean", "ReduceMax", "ReduceMin", "ReduceSum", "ReduceL2")) {
+        for (String op : List.of("ReduceMean", "ReduceSum", "ReduceL2")) {
             cases.add(reduced(op));
+        }
+        for (String op : List.of("ReduceMax", "ReduceMin")) {
+            Node reduce = Node.of("n", op, List.of("h", "axes"), List.of("y"));
+            cases.add(moved(op, reduce, Initializer.of("axes", Tensor.of(Shape.of(1), 3L))));
         }
         resizes(cases);
         cases.add(of(
@@ -161,28 +177,51 @@ record NumericsCase(String name, Model model, double low, double high) {
     private static void resizes(List<NumericsCase> cases) {
         List<List<String>> kinds = List.of(
                 List.of("nearest", "asymmetric", "floor"),
+                List.of("nearest", "asymmetric", "round_prefer_floor"),
+                List.of("nearest", "half_pixel", "floor"),
                 List.of("nearest", "half_pixel", "round_prefer_floor"),
                 List.of("nearest", "half_pixel", "round_prefer_ceil"),
+                List.of("nearest", "pytorch_half_pixel", "round_prefer_floor"),
                 List.of("nearest", "align_corners", "floor"),
+                List.of("nearest", "align_corners", "round_prefer_floor"),
                 List.of("linear", "half_pixel", "floor"),
                 List.of("linear", "align_corners", "floor"),
                 List.of("cubic", "half_pixel", "floor"),
                 List.of("cubic", "align_corners", "floor"));
         for (List<String> kind : kinds) {
             boolean nearest = kind.getFirst().equals("nearest");
-            cases.add(of(
-                    "Resize %s, %s%s".formatted(kind.getFirst(), kind.get(1), nearest ? ", " + kind.getLast() : ""),
-                    IMAGE,
-                    List.of(Node.of(
-                            "n",
-                            "Resize",
-                            List.of("x", "", "scales"),
-                            List.of("y"),
-                            Attribute.of("mode", kind.getFirst()),
-                            Attribute.of("coordinate_transformation_mode", kind.get(1)),
-                            Attribute.of("nearest_mode", kind.getLast()))),
-                    List.of(Initializer.of("scales", Tensor.of(Shape.of(4), 1f, 1f, 2f, 2f)))));
+            for (float scale : nearest ? new float[] {2, 1.5f} : new float[] {2}) {
+                String name = "Resize ×%s %s, %s%s"
+                        .formatted(
+                                scale == Math.rint(scale) ? Integer.toString((int) scale) : Float.toString(scale),
+                                kind.getFirst(),
+                                kind.get(1),
+                                nearest ? ", " + kind.getLast() : "");
+                Node resize = Node.of(
+                        "n",
+                        "Resize",
+                        List.of(nearest ? "h" : "x", "", "scales"),
+                        List.of("y"),
+                        Attribute.of("mode", kind.getFirst()),
+                        Attribute.of("coordinate_transformation_mode", kind.get(1)),
+                        Attribute.of("nearest_mode", kind.getLast()));
+                Initializer scales = Initializer.of("scales", Tensor.of(Shape.of(4), 1f, 1f, scale, scale));
+                cases.add(nearest ? moved(name, resize, scales) : of(name, IMAGE, List.of(resize), List.of(scales)));
+            }
         }
+    }
+
+    /// What moves or chooses values is quantized as what it reads, so it stands behind a Relu.
+    private static NumericsCase moved(String name, Node node, Initializer... stored) {
+        return of(
+                "Relu → " + name,
+                IMAGE,
+                List.of(Node.of("before", "Relu", List.of("x"), List.of("h")), node),
+                List.of(stored));
+    }
+
+    private static boolean hasWeights(Model model) {
+        return model.graph().initializer("w").isPresent();
     }
 
     private static NumericsCase conv(
@@ -224,7 +263,7 @@ record NumericsCase(String name, Model model, double low, double high) {
     }
 
     private static NumericsCase bounded(String name, double low, double high, Node node) {
-        return new NumericsCase(name, model(name, IMAGE, List.of(node), List.of()), low, high);
+        return new NumericsCase(name, model(name, IMAGE, List.of(node), List.of()), low, high, false);
     }
 
     private static NumericsCase constant(String op) {
@@ -245,7 +284,7 @@ record NumericsCase(String name, Model model, double low, double high) {
     }
 
     private static NumericsCase of(String name, Shape input, List<Node> nodes, List<Initializer> stored) {
-        return new NumericsCase(name, model(name, input, nodes, stored), -3, 3);
+        return new NumericsCase(name, model(name, input, nodes, stored), -3, 3, false);
     }
 
     private static Model model(String name, Shape input, List<Node> nodes, List<Initializer> stored) {

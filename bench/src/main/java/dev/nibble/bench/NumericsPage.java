@@ -11,8 +11,10 @@ import dev.nibble.graph.Shape;
 import dev.nibble.graph.Tensor;
 import dev.nibble.graph.io.ModelReader;
 import dev.nibble.graph.io.ModelWriter;
+import dev.nibble.graph.shape.ShapeInference;
 import dev.nibble.htp.HtpLibraries;
 import dev.nibble.htp.KnownDepartures;
+import dev.nibble.htp.PreFlight;
 import dev.nibble.pipeline.PreparedModel;
 import dev.nibble.pipeline.Progress;
 import dev.nibble.pipeline.QuantizedModel;
@@ -28,6 +30,8 @@ import dev.nibble.run.OrtExecutor;
 import dev.nibble.target.Target;
 import dev.nibble.target.Targets;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -45,6 +49,11 @@ final class NumericsPage {
     /// The same at 16 bits.
     private static final double WRONG_16_DB = 45;
 
+    private static final String FILE = "numerics.qdq.onnx";
+    private static final List<Types> PLAIN = List.of(new Types(0, 8), new Types(0, 16));
+    private static final List<Types> WEIGHTED =
+            List.of(new Types(8, 8), new Types(8, 16), new Types(4, 8), new Types(4, 16), new Types(16, 16));
+
     private final HtpLibraries libraries;
     private final Path work;
     private final Facts facts;
@@ -61,28 +70,46 @@ final class NumericsPage {
         this.say = say;
     }
 
+    /// @param weights bits, where there are weights
+    private record Types(int weights, int activations) {
+        @Override
+        public String toString() {
+            return weights == 0 ? Integer.toString(activations) : "W%dA%d".formatted(weights, activations);
+        }
+    }
+
     /// @param steps the largest difference in steps of the output's grid; NaN where the output is not quantized
     /// @param differing share of outputs that differ by at least half a step
     /// @param htpDb HTP against CPU
     /// @param fileDb CPU against the float model: what quantization itself costs
-    private record Departure(double steps, double differing, double htpDb, double fileDb, String known) {}
+    /// @param known what is said of it (`H102`); else empty
+    private record Departure(double steps, double differing, double htpDb, double fileDb, String known) {
+        boolean wrong(Types types) {
+            return htpDb < (types.activations() == 8 ? WRONG_8_DB : WRONG_16_DB);
+        }
+    }
 
     void write(Path page) {
         Scratch.create(work);
-        StringBuilder table = new StringBuilder("| | activations | HTP to CPU dB | most, steps | differing % "
-                + "| CPU to float dB | |\n|---|---|---|---|---|---|---|\n");
-        int wrong = 0;
+        StringBuilder table = new StringBuilder("| | types | HTP to CPU dB | most, steps | differing % "
+                + "| CPU to float dB | what Nibble says of it |\n|---|---|---|---|---|---|---|\n");
+        Map<String, List<String>> found = new LinkedHashMap<>();
         for (NumericsCase one : NumericsCase.all()) {
-            for (int bits : List.of(8, 16)) {
-                String line;
+            for (Types types : one.weighted() ? WEIGHTED : PLAIN) {
+                String line = "| %s | %s | ".formatted(one.name(), types);
                 try {
-                    Departure departure = measure(one, bits);
-                    boolean bad = departure.htpDb() < (bits == 8 ? WRONG_8_DB : WRONG_16_DB);
-                    wrong += bad ? 1 : 0;
-                    line = line(one, bits, departure, bad);
+                    Departure departure = measure(one, types);
+                    line += cells(departure, departure.wrong(types));
+                    if (departure.wrong(types)) {
+                        found.computeIfAbsent(
+                                        departure.known().isEmpty() ? "Nothing is said of it yet" : departure.known(),
+                                        said -> new ArrayList<>())
+                                .add("%s, %s (%s dB)".formatted(one.name(), types, decibels(departure.htpDb())));
+                    }
                 } catch (NibbleException e) {
-                    line = "| %s | %d | – | – | – | – | not measured: %s |\n"
-                            .formatted(one.name(), bits, e.getMessage().replace("|", "/"));
+                    String why = refusal(e);
+                    line += "– | – | – | – | not measured: %s |\n".formatted(why);
+                    found.computeIfAbsent(why, said -> new ArrayList<>()).add("%s, %s".formatted(one.name(), types));
                 }
                 table.append(line);
                 say.accept(line.strip());
@@ -93,26 +120,42 @@ final class NumericsPage {
                 Template.read("htp-numerics.md")
                         .replace("{machine}", facts.machine())
                         .replace("{versions}", facts.versions() + ", onnxruntime-qnn " + libraries.version())
-                        .replace("{wrong}", Integer.toString(wrong))
+                        .replace("{findings}", found.isEmpty() ? "None." : found(found))
                         .replace("{table}", table.toString().strip()));
     }
 
-    private static String line(NumericsCase one, int bits, Departure departure, boolean bad) {
-        return "| %s | %d | %s%s | %s | %s | %s | %s |\n"
+    private static String found(Map<String, List<String>> found) {
+        StringBuilder text = new StringBuilder();
+        found.forEach((said, rows) -> text.append("- *%s*: %s.\n".formatted(said, String.join("; ", rows))));
+        return text.toString().strip();
+    }
+
+    /// The rule that refuses the file that was written last; what happened, where none does.
+    private String refusal(NibbleException e) {
+        Graph graph = ShapeInference.inferOwn(ModelReader.read(work.resolve(FILE)))
+                .model()
+                .graph();
+        return PreFlight.of(target, graph).stream()
+                .filter(verdict -> !verdict.accepted())
+                .map(verdict -> "by the rules the HTP does not take it: " + verdict.reason())
+                .findFirst()
+                .orElse(String.valueOf(e.getMessage()).replace("|", "/"));
+    }
+
+    private static String cells(Departure departure, boolean wrong) {
+        return "%s%s | %s | %s | %s | %s |\n"
                 .formatted(
-                        one.name(),
-                        bits,
                         decibels(departure.htpDb()),
-                        bad ? " ⚠" : "",
-                        Double.isNaN(departure.steps()) ? "–" : number("%.0f", departure.steps()),
+                        wrong ? " ⚠" : "",
+                        Double.isNaN(departure.steps()) ? "–" : number("%,.0f", departure.steps()),
                         number("%.1f", 100 * departure.differing()),
                         decibels(departure.fileDb()),
                         departure.known());
     }
 
-    private Departure measure(NumericsCase one, int bits) {
+    private Departure measure(NumericsCase one, Types types) {
         Path source = work.resolve("numerics.onnx");
-        Path file = work.resolve("numerics.qdq.onnx");
+        Path file = work.resolve(FILE);
         ModelWriter.write(one.model(), source);
         PreparedModel prepared = PreparedModel.read(source, one.name(), Map.of(), executor, Progress.none());
         Shape shape = one.model().graph().shape("x").orElseThrow();
@@ -124,7 +167,8 @@ final class NumericsPage {
             QuantizedModel quantized = QuantizedModel.of(
                     prepared.model(),
                     target.placementRules(),
-                    Precision.of(8, WeightGranularity.CHANNEL, bits),
+                    Precision.of(
+                            types.weights() == 0 ? 8 : types.weights(), WeightGranularity.CHANNEL, types.activations()),
                     new Calibrator.Single(new RangeSearch.MinMax()),
                     new RangeSearch.MinMax(),
                     Recipe.PLAIN,

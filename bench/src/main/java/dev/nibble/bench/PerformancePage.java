@@ -227,7 +227,8 @@ final class PerformancePage {
                             ? Scratch.text(file).strip()
                             : "Not measured yet: `tools/bench.sh " + part + "`.");
         }
-        Scratch.write(root.resolve("docs/performance.md"), page);
+        Path written = root.resolve("docs/performance.md");
+        Scratch.write(written, PageSection.carriedOver(page, written));
     }
 
     private static double median(List<Double> sorted) {

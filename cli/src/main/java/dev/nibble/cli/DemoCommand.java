@@ -103,7 +103,10 @@ final class DemoCommand extends NibbleCommand {
                         Version.current().nibble()),
                 progress());
         terminal().out().println();
-        terminal().out().println("On the HTP's emulator, float as reference, the first " + LINES + " lines");
+        terminal()
+                .out()
+                .println("Float (the reference), the QDQ file on the CPU and on the HTP's emulator: the first " + LINES
+                        + " text lines");
         terminal().out().println(TerminalReport.of(measured, style()).stripTrailing());
         terminal().out().println();
         terminal().out().print(CompileCommand.text(compiled, style()));

@@ -27,6 +27,7 @@ final class HtpChildModel implements AutoCloseable {
     private final ChildProcess child;
     private final FileChannel input;
     private final FileChannel output;
+    private volatile long nanos;
 
     /// Compiles `model`, all of it for the HTP.
     HtpChildModel(HtpModel model, String name, HtpLibraries libraries, Soc soc, HtpExecutor.Limits limits) {
@@ -75,7 +76,12 @@ final class HtpChildModel implements AutoCloseable {
         return child.pid();
     }
 
-    /// Runs once; the results are copies.
+    /// Nanoseconds that the library took for all runs so far.
+    long nanos() {
+        return nanos;
+    }
+
+    /// Runs once; the results are copies. One thread at a time.
     Map<String, Tensor> run(Map<String, Tensor> inputs) {
         try {
             List<Wire.Place> given = new ArrayList<>();
@@ -95,7 +101,9 @@ final class HtpChildModel implements AutoCloseable {
                 offset = Wire.aligned(offset + tensor.data().byteSize());
             }
             Map<String, Tensor> made = new LinkedHashMap<>();
-            for (Wire.Place place : child.run(given, limits.running())) {
+            ChildProcess.Ran ran = child.run(given, limits.running());
+            nanos += ran.nanos();
+            for (Wire.Place place : ran.outputs()) {
                 made.put(place.name(), read(place));
             }
             Map<String, Tensor> named = new LinkedHashMap<>();

@@ -10,6 +10,7 @@ import dev.nibble.graph.Tensor;
 import dev.nibble.graph.ValueInfo;
 import dev.nibble.graph.ValueType;
 import java.lang.foreign.MemorySegment;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -66,6 +67,13 @@ public final class HtpSession implements Executor.Session {
     /// The numbers of the processes that compute; none before the first run.
     public List<Long> processes() {
         return children.stream().map(HtpChildModel::pid).toList();
+    }
+
+    /// Time that the library took for all runs since the model was compiled, summed over the processes: what a run takes
+    /// beyond that is the price of having it in a process of its own.
+    public Duration computing() {
+        return Duration.ofNanos(
+                children.stream().mapToLong(HtpChildModel::nanos).sum());
     }
 
     @Override

@@ -4,10 +4,10 @@ import dev.nibble.graph.DataType;
 import dev.nibble.graph.Graph;
 import dev.nibble.graph.Node;
 import dev.nibble.graph.Shape;
+import dev.nibble.target.ConvolutionTraits;
 import dev.nibble.target.Legality;
 import dev.nibble.target.Target;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -142,7 +142,7 @@ public final class PreFlight {
     }
 
     private Set<String> traits(Node node, String activation) {
-        Set<String> traits = new HashSet<>();
+        Set<String> traits = ConvolutionTraits.of(graph, node);
         int rank = Stream.concat(node.inputs().stream(), node.outputs().stream())
                 .filter(value -> !value.isEmpty())
                 .map(graph::shape)
@@ -156,23 +156,6 @@ public final class PreFlight {
             traits.add("rank5");
         }
         Shape weight = node.hasInput(1) ? graph.shape(node.input(1)).orElse(Shape.SCALAR) : Shape.SCALAR;
-        if (node.isAny("Conv", "ConvTranspose")) {
-            if (node.hasInput(2)) {
-                traits.add("bias");
-            }
-            if (weight.rank() == 5) {
-                traits.add("3d");
-            }
-            if (weight.rank() > 2 && weight.product(2, weight.rank()) == 1) {
-                traits.add("1x1");
-            }
-            long group = node.intAttribute("group", 1);
-            if (group > 1
-                    && weight.rank() > 1
-                    && weight.dim(node.is("Conv") ? 1 : 0) == (node.is("Conv") ? 1 : group)) {
-                traits.add("depthwise");
-            }
-        }
         if (node.is("MaxPool")) {
             if (node.intsAttribute("kernel_shape").length == 3) {
                 traits.add("3d");
@@ -185,6 +168,13 @@ public final class PreFlight {
         }
         if (node.is("Resize") && !node.stringAttribute("mode", "nearest").equals("linear")) {
             traits.add("notLinear");
+        }
+        if (node.is("Resize")
+                && node.stringAttribute("mode", "nearest").equals("nearest")
+                && node.stringAttribute("coordinate_transformation_mode", "half_pixel")
+                        .equals("asymmetric")
+                && !node.stringAttribute("nearest_mode", "round_prefer_floor").equals("floor")) {
+            traits.add("notFloor");
         }
         if (node.is("Einsum")
                 || node.is("MatMul")

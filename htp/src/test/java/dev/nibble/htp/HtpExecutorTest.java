@@ -10,6 +10,7 @@ import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.Shape;
 import dev.nibble.graph.Tensor;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -36,6 +37,22 @@ class HtpExecutorTest {
                 assertArrayEquals(new float[] {2, -4, 6, -8}, got.get("c").toFloats(), HALF);
                 assertArrayEquals(new float[] {2}, got.get("w").toFloats(), NO_ERROR);
             }
+        }
+    }
+
+    @Test
+    void theLibrarysOwnTimeIsPartOfARun() {
+        HtpExecutor executor = new HtpExecutor(TestLibraries.require(), SM8650, 1);
+        try (HtpSession session = executor.open(TestModels.conv(), List.of("y"), OPTIONS)) {
+            Map<String, Tensor> input = Map.of("x", Tensor.of(Shape.of(1, 1, 2, 2), 1f, -2f, 3f, -4f));
+            session.run(input);
+            Duration first = session.computing();
+            assertTrue(first.isPositive());
+            long start = System.nanoTime();
+            session.run(input);
+            Duration wall = Duration.ofNanos(System.nanoTime() - start);
+            assertTrue(session.computing().compareTo(first) > 0);
+            assertTrue(session.computing().minus(first).compareTo(wall) < 0);
         }
     }
 

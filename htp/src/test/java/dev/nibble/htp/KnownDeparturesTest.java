@@ -3,6 +3,7 @@ package dev.nibble.htp;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.nibble.graph.Attribute;
 import dev.nibble.graph.DataType;
 import dev.nibble.graph.Graph;
 import dev.nibble.graph.Initializer;
@@ -41,10 +42,32 @@ class KnownDeparturesTest {
 
     @Test
     void widthDecidesWhereItWasSeenTo() {
-        assertEquals(
-                1, KnownDepartures.of(graph("ThresholdedRelu", DataType.UINT8)).size());
-        assertEquals(Map.of(), KnownDepartures.of(graph("ThresholdedRelu", DataType.UINT16)));
+        assertEquals(1, KnownDepartures.of(graph("Log", DataType.UINT16)).size());
+        assertEquals(Map.of(), KnownDepartures.of(graph("Log", DataType.UINT8)));
         assertEquals(1, KnownDepartures.of(graph("Tan", DataType.UINT16)).size());
         assertEquals(Map.of(), KnownDepartures.of(graph("Relu", DataType.UINT8)));
+    }
+
+    private static Map<String, String> resize(String coordinates, String rounding, float scale) {
+        return KnownDepartures.of(Graph.of(
+                "resize",
+                List.of(Node.of(
+                        "n",
+                        "Resize",
+                        List.of("x", "", "scales"),
+                        List.of("y"),
+                        Attribute.of("coordinate_transformation_mode", coordinates),
+                        Attribute.of("nearest_mode", rounding))),
+                List.of(Initializer.of("scales", Tensor.of(Shape.of(4), 1f, 1f, scale, scale))),
+                List.of(ValueInfo.of("x", DataType.FLOAT, Shape.of(1, 1, 4, 4))),
+                List.of(ValueInfo.of("y", DataType.FLOAT, Shape.of(1, 1, 6, 6)))));
+    }
+
+    @Test
+    void nearestIsSoundWhereNoSampleIsHalfWay() {
+        assertEquals(Map.of(), resize("half_pixel", "round_prefer_floor", 2));
+        assertEquals(1, resize("half_pixel", "round_prefer_floor", 1.5f).size());
+        assertEquals(1, resize("half_pixel", "floor", 2).size());
+        assertEquals(Map.of(), resize("pytorch_half_pixel", "round_prefer_floor", 1.5f));
     }
 }

@@ -239,12 +239,17 @@ public final class HtpChild {
             throw new IllegalStateException("no model is open");
         }
         List<Wire.Place> outputs;
-        try (TensorFiles.Inputs inputs = tensors.inputs(places);
-                OrtSession.Result result = session.run(inputs.tensors())) {
-            outputs = tensors.write(result);
+        long nanos;
+        try (TensorFiles.Inputs inputs = tensors.inputs(places)) {
+            long start = System.nanoTime();
+            try (OrtSession.Result result = session.run(inputs.tensors())) {
+                nanos = System.nanoTime() - start;
+                outputs = tensors.write(result);
+            }
         }
         return done -> {
             done.writeInt(Wire.DONE);
+            done.writeLong(nanos);
             Wire.writePlaces(done, outputs);
         };
     }

@@ -16,7 +16,7 @@ import java.util.Map;
 /// its length in bytes and UTF-8; tensors lie in files beside the socket, and only where they lie is told.
 public final class Wire {
     /// The first number that the child sends: the protocol and its version.
-    public static final int GREETING = 0x4e48_0002;
+    public static final int GREETING = 0x4e48_0003;
 
     /// Request: load a model in place of the one before; its file, the plugin, options of the plugin and of the session.
     public static final int OPEN = 1;
@@ -27,7 +27,8 @@ public final class Wire {
     /// Request: end.
     public static final int CLOSE = 3;
 
-    /// Reply: it is done; after [#RUN], where the outputs lie in the file [#OUTPUTS].
+    /// Reply: it is done; after [#RUN], nanoseconds that the library took (a long), and where the outputs lie in the
+    /// file [#OUTPUTS].
     public static final int DONE = 0;
 
     /// Reply: it could not be done, and why; the child lives on.

@@ -9,6 +9,7 @@ import dev.nibble.graph.shape.ShapeInference;
 import dev.nibble.report.Finding;
 import dev.nibble.run.OrtExecutor;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -67,17 +68,22 @@ final class ApplyRewrites {
         double worst = Double.POSITIVE_INFINITY;
         for (Node candidate : model.graph().nodes()) {
             Optional<Node> node = model.graph().producer(candidate.output(0));
-            Optional<Model> changed = node.flatMap(n -> kind.rewriting().apply(model, n, this::values));
-            if (changed.isEmpty()) {
-                continue;
+            List<Model> forms = node.map(n -> kind.rewriting().apply(model, n, this::values))
+                    .orElse(List.of());
+            double nearness = Double.NEGATIVE_INFINITY;
+            boolean proved = false;
+            for (int i = 0; i < forms.size() && !proved; i++) {
+                Model form = ShapeInference.inferOwn(forms.get(i)).model();
+                double near = Agreement.of(outputs, wanted, run(form, outputs)).worstDb();
+                nearness = Math.max(nearness, near);
+                proved = near >= (kind.exact() ? EXACT_DB : CLOSE_DB);
+                if (proved) {
+                    model = form;
+                    worst = Math.min(worst, near);
+                    done.add(candidate.toString());
+                }
             }
-            Model inferred = ShapeInference.inferOwn(changed.get()).model();
-            double nearness = nearness(run(inferred, outputs));
-            if (nearness >= (kind.exact() ? EXACT_DB : CLOSE_DB)) {
-                model = inferred;
-                worst = Math.min(worst, nearness);
-                done.add(candidate.toString());
-            } else {
+            if (!proved && !forms.isEmpty()) {
                 findings.add(new Finding(
                         "H111",
                         Finding.Severity.WARNING,
@@ -121,31 +127,9 @@ final class ApplyRewrites {
 
     private Map<String, Tensor> run(Model candidate, List<String> fetches) {
         try (Executor.Session session = new OrtExecutor().open(candidate, fetches, OFF)) {
-            Map<String, Tensor> copies = new java.util.LinkedHashMap<>();
+            Map<String, Tensor> copies = new LinkedHashMap<>();
             session.run(inputs).forEach((name, tensor) -> copies.put(name, tensor.copy()));
             return copies;
         }
-    }
-
-    /// The least signal-to-noise ratio of an output, dB; infinite where all are equal.
-    private double nearness(Map<String, Tensor> got) {
-        double worst = Double.POSITIVE_INFINITY;
-        for (String output : outputs) {
-            Tensor expected = copy(wanted, output);
-            Tensor received = copy(got, output);
-            if (!expected.shape().equals(received.shape())) {
-                return Double.NEGATIVE_INFINITY;
-            }
-            double signal = 0;
-            double noise = 0;
-            for (long i = 0; i < expected.elements(); i++) {
-                double value = expected.floatAt(i);
-                double error = value - received.floatAt(i);
-                signal += value * value;
-                noise += error * error;
-            }
-            worst = Math.min(worst, noise == 0 ? Double.POSITIVE_INFINITY : 10 * Math.log10(signal / noise));
-        }
-        return worst;
     }
 }

@@ -36,10 +36,10 @@ final class Rewrites {
     record Kind(String what, boolean exact, Rewriting rewriting) {}
 
     interface Rewriting {
-        /// The model with `node` rewritten; empty where this does not fit.
+        /// The model with `node` rewritten, in each form that may do, the best one first; empty where this does not fit.
         ///
         /// @param values the floats behind a DequantizeLinear of a constant, by the name of what it makes
-        Optional<Model> apply(Model model, Node node, Function<String, Tensor> values);
+        List<Model> apply(Model model, Node node, Function<String, Tensor> values);
     }
 
     /// All of them.
@@ -47,7 +47,10 @@ final class Rewrites {
     /// @param refused labels of the nodes that a target does not take by the rules
     static List<Kind> kinds(Set<String> refused) {
         return List.of(
-                new Kind("transposed with fewer axes", true, (model, node, values) -> rank(model, node)),
+                new Kind(
+                        "transposed with fewer axes",
+                        true,
+                        (model, node, values) -> rank(model, node).stream().toList()),
                 new Kind(
                         "resized by the rule that the HTP computes soundly",
                         true,
@@ -55,13 +58,15 @@ final class Rewrites {
                 new Kind(
                         "given an 8-bit unsigned weight of one scale",
                         false,
-                        (model, node, values) ->
-                                refused.contains(node.label()) ? normalization(model, node, values) : Optional.empty()),
+                        (model, node, values) -> refused.contains(node.label())
+                                ? normalization(model, node, values).stream().toList()
+                                : List.of()),
                 new Kind(
                         "given an 8-bit weight with one scale a channel instead of a block",
                         false,
-                        (model, node, values) ->
-                                refused.contains(node.label()) ? blocks(model, node, values) : Optional.empty()));
+                        (model, node, values) -> refused.contains(node.label())
+                                ? blocks(model, node, values).stream().toList()
+                                : List.of()));
     }
 
     private static Optional<Model> normalization(Model model, Node node, Function<String, Tensor> values) {
@@ -257,17 +262,23 @@ final class Rewrites {
         return !graph.isOutput(value) && graph.consumers(value).size() == 1;
     }
 
-    /// Nearest in the form that the emulator computes as ONNX says; whether it is the same is for the proof to say.
-    private static Optional<Model> resize(Model model, Node node) {
+    /// Nearest in the forms that the emulator computes as ONNX says; whether one of them is the same is for the proof to
+    /// say.
+    private static List<Model> resize(Model model, Node node) {
         boolean unsound = node.is("Resize")
                 && node.stringAttribute("mode", "nearest").equals("nearest")
                 && KnownDepartures.cause(model.graph(), node).isPresent();
-        return unsound
-                ? Optional.of(model.withGraph(model.graph()
-                        .edit(edit -> edit.replace(
-                                node,
-                                node.withAttribute(Attribute.of("coordinate_transformation_mode", "asymmetric"))
-                                        .withAttribute(Attribute.of("nearest_mode", "floor"))))))
-                : Optional.empty();
+        if (!unsound) {
+            return List.of();
+        }
+        List<Model> forms = new ArrayList<>();
+        for (KnownDepartures.Nearest sound : KnownDepartures.SOUND_NEAREST) {
+            forms.add(model.withGraph(model.graph()
+                    .edit(edit -> edit.replace(
+                            node,
+                            node.withAttribute(Attribute.of("coordinate_transformation_mode", sound.coordinates()))
+                                    .withAttribute(Attribute.of("nearest_mode", sound.rounding()))))));
+        }
+        return forms;
     }
 }

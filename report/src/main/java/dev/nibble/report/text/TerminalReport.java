@@ -30,9 +30,6 @@ public final class TerminalReport {
     /// Rows of a table unless all are asked for.
     public static final int TOP = 10;
 
-    /// Metrics of a task that are no percentages.
-    private static final List<String> TASK_METRICS = List.of("spearman", "nextTokenLoss", "perplexity");
-
     private static final Comparator<@Nullable Double> WORST_FIRST =
             Comparator.nullsLast(Comparator.<Double>naturalOrder());
 
@@ -76,50 +73,12 @@ public final class TerminalReport {
     public static String of(EvaluateDocument document, TerminalStyle style) {
         Text out = new Text(style);
         findings(out, document.findings());
-        boolean compared = document.reference() != null;
-        TextTable table = compared
-                ? TextTable.of("metric", ">value", ">reference", ">difference", ">95 % interval", ">samples")
-                : TextTable.of("metric", ">value", ">95 % interval", ">samples");
-        EvaluateDocument.Entry first = new EvaluateDocument.Entry(
-                document.metric(),
-                document.value(),
-                document.n(),
-                document.ci95(),
-                document.reference(),
-                document.difference(),
-                document.optimization());
-        evaluateRow(table, first, compared, document.optimization());
-        document.others().forEach(e -> evaluateRow(table, e, compared, document.optimization()));
-        out.table(table);
+        out.table(EvaluateTable.of(document));
         out.line(document.model().path()
                 + (document.on().equals("htp")
                         ? ", on the HTP's emulator; on the CPU graph optimization is off"
                         : ", on " + document.on() + ", graph optimization " + document.optimization()));
         return out.toString();
-    }
-
-    private static void evaluateRow(TextTable table, EvaluateDocument.Entry e, boolean compared, String optimization) {
-        String name = Figures.metricName(e.metric())
-                + (e.optimization().equals(optimization)
-                        ? ""
-                        : optimization.equals("htp") ? ", on the CPU" : ", optimization " + e.optimization());
-        String value = Figures.metricValue(e.metric(), e.value());
-        boolean task = value.endsWith("%") || TASK_METRICS.contains(e.metric());
-        if (!compared) {
-            String interval = e.ci95() == null || !task ? Figures.ABSENT : Figures.metricInterval(e.metric(), e.ci95());
-            table.row(name, value, interval, Figures.count(e.n()));
-            return;
-        }
-        boolean difference = task && e.difference() != null;
-        table.row(
-                name,
-                value,
-                Figures.metricValue(e.metric(), e.reference()),
-                difference
-                        ? Figures.metricDifference(e.metric(), e.difference()) + Figures.metricUnit(e.metric())
-                        : Figures.number(e.difference()),
-                difference ? Figures.metricDifference(e.metric(), e.ci95()) : Figures.ABSENT,
-                Figures.count(e.n()));
     }
 
     /// The outcome of `compare`, worst tensor first.

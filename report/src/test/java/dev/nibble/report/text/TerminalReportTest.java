@@ -133,6 +133,38 @@ class TerminalReportTest {
     }
 
     @Test
+    void whatRanOnTheHtpStandsBesideTheCpu() {
+        EvaluateDocument document = new EvaluateDocument(
+                1,
+                "0.1.0",
+                MODEL,
+                "top1",
+                0.9140,
+                500,
+                new Interval(-0.0121, 0.0055),
+                0.9173,
+                -0.0033,
+                null,
+                "htp",
+                "htp",
+                List.of(
+                        new EvaluateDocument.Entry("sqnrDb", 31.5, 500, null, null, null, "htp"),
+                        new EvaluateDocument.Entry("htpToCpu.sqnrDb", 35.8, 500, null, null, null, "htp"),
+                        new EvaluateDocument.Entry("top1", 0.9160, 500, null, 0.9173, -0.0013, "off"),
+                        new EvaluateDocument.Entry("sqnrDb", 33.25, 500, null, null, null, "off")),
+                List.of(),
+                null);
+        assertEquals("""
+                  metric            reference  on the CPU  on the HTP  HTP − reference  95 % interval  samples
+                  top-1 accuracy      91.73 %     91.60 %     91.40 %     −0.33 points  −1.21 … +0.55      500
+                  SQNR                      –     33.3 dB     31.5 dB                –              –      500
+                  SQNR, HTP to CPU          –           –     35.8 dB                –              –      500
+
+                m.onnx, on the HTP's emulator; on the CPU graph optimization is off
+                """, TerminalReport.of(document, TerminalStyle.PLAIN));
+    }
+
+    @Test
     void compareKeepsTheDocumentsOrder() {
         CompareDocument document = new CompareDocument(
                 1,
