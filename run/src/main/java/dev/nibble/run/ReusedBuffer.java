@@ -11,9 +11,6 @@ import org.jspecify.annotations.Nullable;
 final class ReusedBuffer implements AutoCloseable {
     private static final long ALIGNMENT = 64;
 
-    /// What grew once is given this part more, so that samples of many lengths seldom ask for more again.
-    private static final long GROWTH = 4;
-
     private @Nullable Arena arena;
     private MemorySegment memory = MemorySegment.NULL;
 
@@ -21,11 +18,10 @@ final class ReusedBuffer implements AutoCloseable {
     @SuppressWarnings("MustBeClosedChecker") // Closed by #close, which whoever owns this buffer calls.
     MemorySegment take(long bytes) {
         if (arena == null || memory.byteSize() < bytes) {
-            long room = memory.byteSize() == 0 ? 0 : bytes / GROWTH;
             close();
             Arena fresh = Arena.ofShared();
             arena = fresh;
-            memory = fresh.allocate(Math.max(1, bytes + room), ALIGNMENT);
+            memory = fresh.allocate(Math.max(1, bytes), ALIGNMENT);
         }
         return memory.asSlice(0, bytes);
     }
