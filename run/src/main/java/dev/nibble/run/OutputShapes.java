@@ -13,7 +13,12 @@ import java.util.TreeMap;
 /// two. Of the rules that hold for a dimension in every run seen, the first in that order is taken.
 ///
 /// A prediction may be wrong; ONNX Runtime refuses memory of another shape than a result's.
+///
+/// Nothing is learned of models with many inputs, such as one that is cut everywhere: the rules that are possible grow with
+/// the square of the inputs' dimensions.
 final class OutputShapes {
+    private static final int MOST_DIMENSIONS = 16;
+
     /// One dimension of a result, in terms of the inputs' dimensions.
     private sealed interface Rule {
         /// The dimension; negative where the rule gives none.
@@ -62,6 +67,9 @@ final class OutputShapes {
     /// Takes in one run. Nothing is predicted before two runs with inputs of different shapes.
     void learn(Map<String, Shape> inputs, Map<String, Shape> results) {
         List<Long> from = dims(inputs);
+        if (from.size() > MOST_DIMENSIONS) {
+            return;
+        }
         boolean begins = first.isEmpty();
         if (begins) {
             first = Map.copyOf(inputs);

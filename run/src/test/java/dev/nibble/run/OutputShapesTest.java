@@ -11,6 +11,7 @@ import dev.nibble.graph.Model;
 import dev.nibble.graph.Node;
 import dev.nibble.graph.Shape;
 import dev.nibble.graph.Tensor;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -54,6 +55,19 @@ class OutputShapesTest {
         shapes.learn(ids(1, 20), results(1, 20));
         shapes.learn(ids(4, 30), results(4, 30));
         assertEquals(results(16, 34), shapes.of(ids(16, 34)));
+    }
+
+    @Test
+    void nothingIsLearnedOfManyInputs() {
+        OutputShapes shapes = new OutputShapes();
+        for (long length : new long[] {12, 20}) {
+            Map<String, Shape> inputs = new HashMap<>();
+            for (int i = 0; i < 300; i++) {
+                inputs.put("fed" + i, Shape.of(1, 8, length, length));
+            }
+            shapes.learn(inputs, results(1, length));
+            assertEquals(Map.of(), shapes.of(inputs));
+        }
     }
 
     @Test
