@@ -107,7 +107,7 @@ final class PrecisionOptions {
             hideParamSyntax = true,
             split = ",",
             description =
-                    "zero-constant-channels, cle, retarget, seqmse, gptq, coordinate-descent, refit-scales, bias-correction, or none for "
+                    "zero-constant-channels, cle, smoothquant, retarget, seqmse, gptq, coordinate-descent, refit-scales, bias-correction, or none for "
                             + "plain rounding (default: bias-correction).")
     private @Nullable List<String> algorithms;
 
@@ -115,8 +115,9 @@ final class PrecisionOptions {
             order = 29,
             names = "--recipe",
             paramLabel = "R|FILE.toml",
-            description = "plain; w4: seqmse and all that follows it; enhanced: all of --algorithms, for one scale a "
-                    + "tensor; or a TOML file: steps, each on the operators in its scope.")
+            description =
+                    "plain; w4: seqmse and all that follows it; enhanced: all of --algorithms but smoothquant, for one scale a "
+                            + "tensor; or a TOML file: steps, each on the operators in its scope.")
     private @Nullable String recipe;
 
     @Option(

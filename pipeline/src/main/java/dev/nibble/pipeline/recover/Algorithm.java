@@ -2,6 +2,7 @@ package dev.nibble.pipeline.recover;
 
 import dev.nibble.graph.Nearest;
 import dev.nibble.graph.NibbleException;
+import dev.nibble.quant.weight.EqualizeCrossLayer;
 import dev.nibble.quant.weight.WeightSteps;
 import java.util.Arrays;
 import java.util.List;
@@ -13,6 +14,8 @@ public enum Algorithm {
     ZERO_CONSTANT_CHANNELS("zero-constant-channels"),
     /// Ranges of weights balanced across layers.
     EQUALIZE("cle"),
+    /// Ranges behind normalizations moved into the weights that read them.
+    SMOOTH("smoothquant", Setting.ALPHA),
     /// Least-squares weights for the quantized inputs.
     RETARGET("retarget", Setting.DAMPING),
     /// Scales by the error at the layer's output.
@@ -36,6 +39,8 @@ public enum Algorithm {
 
     /// A number that a step can be given.
     public enum Setting {
+        /// The share of an activation's range that moves into the weights.
+        ALPHA("alpha", EqualizeCrossLayer.Rule.Activations.ALPHA, 0, 1, false),
         /// What is added to the diagonal of a covariance, as a share of its mean.
         DAMPING("damping", WeightSteps.DAMPING, 1e-9, 1, false),
         /// Scales that are compared.
@@ -121,7 +126,7 @@ public enum Algorithm {
     /// Whether this one changes the float model's channels before anything is quantized.
     public boolean preparesChannels() {
         return switch (this) {
-            case ZERO_CONSTANT_CHANNELS, EQUALIZE -> true;
+            case ZERO_CONSTANT_CHANNELS, EQUALIZE, SMOOTH -> true;
             case RETARGET, SEQUENTIAL_MSE, GPTQ, COORDINATE_DESCENT, REFIT_SCALES, CORRECT_BIAS -> false;
         };
     }
@@ -130,7 +135,7 @@ public enum Algorithm {
     public boolean decidesWeights() {
         return switch (this) {
             case SEQUENTIAL_MSE, RETARGET, GPTQ, COORDINATE_DESCENT, REFIT_SCALES -> true;
-            case ZERO_CONSTANT_CHANNELS, EQUALIZE, CORRECT_BIAS -> false;
+            case ZERO_CONSTANT_CHANNELS, EQUALIZE, SMOOTH, CORRECT_BIAS -> false;
         };
     }
 }

@@ -127,9 +127,20 @@ public final class PrepareChannels {
         if (equalize != null) {
             Map<String, ChannelActivity> activity = new LinkedHashMap<>();
             observe(changed, data, executor, threads, progress, activity, activity);
-            EqualizeCrossLayer.Result result = EqualizeCrossLayer.apply(changed, equalize.scope(), activity, frozen);
+            EqualizeCrossLayer.Result result = EqualizeCrossLayer.apply(
+                    changed, new EqualizeCrossLayer.Rule.Weights(), equalize.scope(), activity, frozen);
             changed = result.model();
             passes.add(record(Algorithm.EQUALIZE, result.changes(), result.skipped()));
+        }
+        Recipe.Step smooth = recipe.step(Algorithm.SMOOTH).orElse(null);
+        if (smooth != null) {
+            Map<String, ChannelActivity> activity = new LinkedHashMap<>();
+            observe(changed, data, executor, threads, progress, activity, activity);
+            var rule = new EqualizeCrossLayer.Rule.Activations(smooth.value(Algorithm.Setting.ALPHA));
+            EqualizeCrossLayer.Result result =
+                    EqualizeCrossLayer.apply(changed, rule, smooth.scope(), activity, frozen);
+            changed = result.model();
+            passes.add(record(Algorithm.SMOOTH, result.changes(), result.skipped()));
         }
         return new Result(changed, passes);
     }
@@ -152,28 +163,27 @@ public final class PrepareChannels {
             Progress progress,
             Map<String, ChannelActivity> even,
             Map<String, ChannelActivity> odd) {
-        Map<String, Float> caps = EqualizeCrossLayer.observed(model);
-        if (caps.isEmpty()) {
+        Map<String, ChannelActivity> watched = EqualizeCrossLayer.observed(model);
+        if (watched.isEmpty()) {
             return;
         }
         long samples = Math.min(SAMPLES, data.size());
         Executor.Options options = new Executor.Options(threads, Executor.Optimization.DEFAULT);
         try (Progress.Stage stage = progress.begin("watching channels", samples);
                 Batches batches = data.batches(BATCH);
-                Executor.Session session = executor.open(model, List.copyOf(caps.keySet()), options)) {
+                Executor.Session session = executor.open(model, List.copyOf(watched.keySet()), options)) {
             long seen = 0;
             for (int i = 0; seen < samples && batches.hasNext(); i++) {
                 Batch batch = batches.next();
                 Map<String, ChannelActivity> into = i % 2 == 0 ? even : odd;
                 Map<String, Tensor> values = session.run(batch.inputs());
-                caps.forEach((value, cap) -> {
+                watched.forEach((value, empty) -> {
                     Tensor tensor = values.get(value);
                     if (tensor != null
                             && tensor.type() == DataType.FLOAT
                             && tensor.shape().rank() >= 2) {
                         int rows = (int) Math.min(batch.size(), tensor.shape().dim(0));
-                        into.computeIfAbsent(value, v -> new ChannelActivity(cap))
-                                .add(tensor, rows);
+                        into.computeIfAbsent(value, v -> empty.fresh()).add(tensor, rows);
                     }
                 });
                 seen += batch.size();

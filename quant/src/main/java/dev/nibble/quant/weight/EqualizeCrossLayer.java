@@ -9,7 +9,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -20,7 +22,12 @@ import org.jspecify.annotations.Nullable;
 /// free and which are tied, [ChannelSpaces] says; so chains, residual streams, depthwise layers and branches are all
 /// one case.
 ///
-/// Activations bound the factors:
+/// What a normalization makes has no weights in front of it, but a scale and a bias, which take up any factor. There the
+/// range of the activation stands for that of the rows, and a share says how much of it moves into the weights behind:
+/// `s = r_x^α / r_w^(1−α)` (SmoothQuant; Xiao et al., ICML 2023, arXiv 2211.10438). It is the same problem under another
+/// [Rule], over the channels that begin at normalizations; [Rule.Weights] takes all others.
+///
+/// Under [Rule.Weights] activations bound the factors:
 ///
 /// - No channel grows beyond the largest of its tensor: weights would get better and 8-bit activations worse.
 /// - A Clip at a cap (ReLU6) has one bound for all channels. A channel that reaches the cap more often than
@@ -35,11 +42,41 @@ public final class EqualizeCrossLayer {
     /// Factors beyond this would only move rounding errors of floats around.
     private static final double FARTHEST = Math.log(1 << 16);
 
+    /// What is balanced against the weights that read a channel.
+    public sealed interface Rule {
+        /// The weights that make it.
+        record Weights() implements Rule {}
+
+        /// What a normalization makes, moved into the weights by a share.
+        ///
+        /// @param alpha 0: weights are left with equal ranges; 1: activations are
+        record Activations(double alpha) implements Rule {
+            public static final double ALPHA = 0.5;
+
+            /// @throws IllegalArgumentException where `alpha` is not from 0 to 1
+            public Activations {
+                if (!(alpha >= 0 && alpha <= 1)) {
+                    throw new IllegalArgumentException("alpha must be from 0 to 1, but was " + alpha);
+                }
+            }
+        }
+    }
+
     private final Graph graph;
+    private final Rule rule;
     private final ChannelSpaces spaces;
     private final double[] log;
     private final double[] least;
     private final double[] most;
+
+    /// By variable, the largest value of the channels that begin at normalizations; −1 for all others.
+    private final double[] reached;
+
+    /// By variable, whether a cap alone keeps its factor from growing.
+    private final boolean[] capped;
+
+    private int silent;
+
     private final List<float[]> weights = new ArrayList<>();
 
     /// @param model with other weights and biases; every name stays
@@ -47,14 +84,18 @@ public final class EqualizeCrossLayer {
     /// @param skipped by node or value, why something was left alone
     public record Result(Model model, List<String> changes, Map<String, String> skipped) {}
 
-    private EqualizeCrossLayer(Graph graph, Set<String> frozen) {
+    private EqualizeCrossLayer(Graph graph, Rule rule, Set<String> frozen) {
         this.graph = graph;
+        this.rule = rule;
         this.spaces = ChannelSpaces.of(graph, frozen);
         log = new double[spaces.variables()];
         least = new double[log.length];
         most = new double[log.length];
         Arrays.fill(least, -FARTHEST);
         Arrays.fill(most, FARTHEST);
+        reached = new double[log.length];
+        Arrays.fill(reached, -1);
+        capped = new boolean[log.length];
         for (ChannelSpaces.Linear linear : spaces.linears()) {
             weights.add(linear.layer()
                     .matrix(graph.initializer(linear.layer().weight())
@@ -63,54 +104,189 @@ public final class EqualizeCrossLayer {
         }
     }
 
-    /// The values whose [ChannelActivity] [#apply] wants, with the cap behind each (infinite where there is none).
-    public static Map<String, Float> observed(Model model) {
-        Map<String, Float> observed = new LinkedHashMap<>();
+    /// An empty [ChannelActivity] for each value that [#apply] wants to know of.
+    public static Map<String, ChannelActivity> observed(Model model) {
+        Map<String, ChannelActivity> observed = new LinkedHashMap<>();
         ChannelSpaces spaces = ChannelSpaces.of(model.graph());
         for (ChannelSpaces.Linear linear : spaces.linears()) {
-            observed.put(linear.layer().node().output(0), Float.POSITIVE_INFINITY);
+            String value = linear.layer().node().output(0);
+            float cap = Float.POSITIVE_INFINITY;
+            for (ChannelSpaces.Capped capped : spaces.capped()) {
+                if (capped.node().input(0).equals(value)) {
+                    cap = Math.min(cap, capped.cap());
+                }
+            }
+            observed.put(value, new ChannelActivity(cap, spaces.onLastAxis(value)));
         }
-        spaces.capped()
-                .forEach(capped -> observed.computeIfPresent(capped.node().input(0), (v, c) -> capped.cap()));
+        for (ChannelSpaces.Gain gain : spaces.gains()) {
+            String value = gain.node().output(0);
+            observed.put(value, new ChannelActivity(Float.POSITIVE_INFINITY, spaces.onLastAxis(value)));
+        }
         return observed;
     }
 
-    /// Equalizes `model`.
+    /// Equalizes `model` by its weights.
     ///
     /// @param scope operators whose weights may be scaled
     /// @param activity of each value in [#observed]
     public static Result apply(Model model, Scope scope, Map<String, ChannelActivity> activity) {
-        return apply(model, scope, activity, Set.of());
+        return apply(model, new Rule.Weights(), scope, activity, Set.of());
     }
 
-    /// As [#apply(Model, Scope, Map)], leaving alone what belongs to tensors whose encodings are given.
+    /// Equalizes `model`, leaving alone what belongs to tensors whose encodings are given.
     ///
+    /// @param scope linear operators whose weights may be scaled; the normalizations before them follow
+    /// @param activity of each value in [#observed]
     /// @param frozen weights, biases and values by name
-    public static Result apply(Model model, Scope scope, Map<String, ChannelActivity> activity, Set<String> frozen) {
-        EqualizeCrossLayer run = new EqualizeCrossLayer(model.graph(), frozen);
-        Map<String, String> skipped = new LinkedHashMap<>(run.spaces.fixedBy());
-        run.leaveOut(scope, skipped);
-        int reaching = run.bound(activity);
-        if (reaching > 0) {
-            skipped.put(
-                    "Clip",
-                    "%d channels reach their cap at more than %.1f %% of the positions; their factors stay 1"
-                            .formatted(reaching, 100 * REACHING));
+    public static Result apply(
+            Model model, Rule rule, Scope scope, Map<String, ChannelActivity> activity, Set<String> frozen) {
+        return new EqualizeCrossLayer(model.graph(), rule, frozen).applied(model, scope, activity);
+    }
+
+    private Result applied(Model model, Scope scope, Map<String, ChannelActivity> activity) {
+        Map<String, String> skipped = new LinkedHashMap<>();
+        leaveOut(scope, skipped);
+        begin(activity, skipped);
+        spaces.fixedBy().forEach(skipped::putIfAbsent);
+        if (rule instanceof Rule.Weights) {
+            int reaching = bound(activity);
+            if (reaching > 0) {
+                skipped.put("Clip", caps(reaching));
+            }
+        } else if (spaces.gains().isEmpty()) {
+            skipped.put("model", "no normalization and no constant vector scales channels");
         }
-        int sweeps = run.solve();
+        int sweeps = solve();
         int moved = 0;
-        for (int v = 0; v < run.log.length; v++) {
-            moved += run.spaces.root(v) == v && Math.abs(run.log[v]) > CONVERGED ? 1 : 0;
+        for (int v = 0; v < log.length; v++) {
+            moved += spaces.root(v) == v && Math.abs(log[v]) > CONVERGED ? 1 : 0;
+        }
+        if (silent > 0) {
+            skipped.put("silent channels", silent + " channels are 0 on all samples; they are not made larger");
         }
         if (moved == 0) {
             return new Result(model, List.of(), skipped);
         }
-        Graph changed = run.written();
-        return new Result(
-                model.withGraph(changed),
-                List.of("scaled %d channels of %d layers (%d sweeps)"
-                        .formatted(moved, run.spaces.linears().size(), sweeps)),
-                skipped);
+        String change = switch (rule) {
+            case Rule.Weights() ->
+                "scaled %d channels of %d layers (%d sweeps)"
+                        .formatted(moved, spaces.linears().size(), sweeps);
+            case Rule.Activations(double alpha) ->
+                "moved the ranges of %d channels behind normalizations into the weights that read them (α = %s); %s"
+                        .formatted(moved, alpha, spread());
+        };
+        return new Result(model.withGraph(written()), List.of(change), skipped);
+    }
+
+    /// How far the largest channel of a normalization lies above the middle one, before and after.
+    private String spread() {
+        double before = 0;
+        double after = 0;
+        int counted = 0;
+        for (ChannelSpaces.Gain gain : spaces.gains()) {
+            double[] ranges = new double[gain.out().length];
+            double[] scaled = new double[ranges.length];
+            for (int c = 0; c < ranges.length; c++) {
+                ranges[c] = Math.max(reached[spaces.root(gain.out()[c])], 0);
+                scaled[c] = ranges[c] / factor(gain.out()[c]);
+            }
+            Arrays.sort(ranges);
+            Arrays.sort(scaled);
+            int middle = ranges.length / 2;
+            if (ranges[middle] > 0 && !spaces.isFixed(gain.out()[0])) {
+                before += ranges[ranges.length - 1] / ranges[middle];
+                after += scaled[ranges.length - 1] / scaled[middle];
+                counted++;
+            }
+        }
+        return String.format(
+                Locale.ROOT,
+                "their largest channel is %.1f times the middle one, and was %.1f, the mean of %d",
+                after / Math.max(counted, 1),
+                before / Math.max(counted, 1),
+                counted);
+    }
+
+    /// Takes the channels that begin at normalizations out of the weights' rule, or all others out of theirs.
+    private void begin(Map<String, ChannelActivity> activity, Map<String, String> skipped) {
+        for (ChannelSpaces.Gain gain : spaces.gains()) {
+            ChannelActivity seen = activity.get(gain.node().output(0));
+            boolean known = seen != null && seen.channels() == gain.out().length;
+            if (!known) {
+                pin(gain.out());
+                if (rule instanceof Rule.Activations) {
+                    skipped.put(gain.node().label(), "its channels' ranges are not known");
+                }
+            }
+            for (int c = 0; c < gain.out().length; c++) {
+                int root = spaces.root(gain.out()[c]);
+                double reach = known && seen != null ? Math.max(Math.abs(seen.min(c)), Math.abs(seen.max(c))) : 0;
+                reached[root] = Math.max(reached[root], reach);
+                silent += rule instanceof Rule.Activations && known && reach == 0 ? 1 : 0;
+            }
+        }
+        boolean ofWeights = rule instanceof Rule.Weights;
+        for (int v = 0; v < log.length; v++) {
+            if (spaces.root(v) == v && (reached[v] >= 0) == ofWeights) {
+                least[v] = 0;
+                most[v] = 0;
+            }
+        }
+    }
+
+    /// What it costs that channels at their caps keep their factors: the range of the weights, per tensor, were every
+    /// cap a constant of its own.
+    private String caps(int reaching) {
+        double[] bounded = most.clone();
+        solve();
+        double kept = weightLevel();
+        for (ChannelSpaces.Linear linear : spaces.linears()) {
+            for (int variable : linear.out()) {
+                int root = spaces.root(variable);
+                if (capped[root]) {
+                    most[root] = FARTHEST;
+                }
+            }
+        }
+        Arrays.fill(log, 0);
+        solve();
+        double free = weightLevel();
+        System.arraycopy(bounded, 0, most, 0, most.length);
+        Arrays.fill(log, 0);
+        return String.format(
+                Locale.ROOT,
+                "%d channels reach their cap at more than %.1f %% of the positions; their factors stay 1, and Clip "
+                        + "stays exact. A cap for each channel (%d Min with a constant) would make the weights' rows "
+                        + "%.1f dB louder within their tensors' ranges, on average",
+                reaching,
+                100 * REACHING,
+                spaces.capped().size(),
+                free - kept);
+    }
+
+    /// The mean square of each row against the square of its tensor's largest weight, in dB, over all rows.
+    private double weightLevel() {
+        double sum = 0;
+        long rows = 0;
+        for (int l = 0; l < spaces.linears().size(); l++) {
+            LinearLayer layer = spaces.linears().get(l).layer();
+            float[] values = scaled(l);
+            double largest = 0;
+            for (float value : values) {
+                largest = Math.max(largest, Math.abs(value));
+            }
+            for (int o = 0; o < layer.outputs() && largest > 0; o++) {
+                double squares = 0;
+                for (int k = o * layer.depth(); k < (o + 1) * layer.depth(); k++) {
+                    squares += (double) values[k] * values[k];
+                }
+                if (squares > 0) {
+                    sum += 10 * Math.log10(squares / layer.depth() / largest / largest);
+                    rows++;
+                }
+            }
+        }
+        return rows == 0 ? 0 : sum / rows;
     }
 
     private void leaveOut(Scope scope, Map<String, String> skipped) {
@@ -152,10 +328,10 @@ public final class EqualizeCrossLayer {
             }
             for (int c = 0; c < reach.length; c++) {
                 int root = spaces.root(linear.out()[c]);
-                if (reach[c] > 0) {
-                    least[root] = Math.max(least[root], Math.log(reach[c] / largest));
-                }
+                least[root] = reach[c] > 0 ? Math.max(least[root], Math.log(reach[c] / largest)) : 0;
+                silent += reach[c] > 0 ? 0 : 1;
                 if (seen.shareAbove(c) > REACHING) {
+                    capped[root] |= most[root] > 0;
                     most[root] = 0;
                     reaching++;
                 }
@@ -186,8 +362,8 @@ public final class EqualizeCrossLayer {
                 if (spaces.root(v) != v || spaces.isFixed(v) || least[v] > most[v]) {
                     continue;
                 }
-                double made = 0;
-                for (int[] row : rows.get(v)) {
+                double made = rule instanceof Rule.Activations ? reached[v] : 0;
+                for (int[] row : rule instanceof Rule.Weights ? rows.get(v) : List.<int[]>of()) {
                     made = Math.max(made, rowRange(row[0], row[1]));
                 }
                 double read = 0;
@@ -195,7 +371,9 @@ public final class EqualizeCrossLayer {
                     read = Math.max(read, columnRange(column[0], column[1]));
                 }
                 if (made > 0 && read > 0) {
-                    double wanted = Math.clamp(0.5 * Math.log(made / read), least[v], most[v]);
+                    double share = rule instanceof Rule.Activations(double alpha) ? alpha : 0.5;
+                    double wanted =
+                            Math.clamp(share * Math.log(made) - (1 - share) * Math.log(read), least[v], most[v]);
                     change = Math.max(change, Math.abs(wanted - log[v]));
                     log[v] = wanted;
                 }
@@ -249,34 +427,49 @@ public final class EqualizeCrossLayer {
         return largest;
     }
 
+    /// The weight of linear operator `l` with its factors, as rows of the matrix.
+    private float[] scaled(int l) {
+        ChannelSpaces.Linear linear = spaces.linears().get(l);
+        LinearLayer layer = linear.layer();
+        float[] values = weights.get(l).clone();
+        int[] in = linear.in();
+        for (int o = 0; o < layer.outputs(); o++) {
+            int first = firstInput(layer, o);
+            double own = factor(linear.out()[o]);
+            for (int k = 0; k < layer.depth(); k++) {
+                double column = in == null ? 1 : factor(in[first + k / layer.taps()]);
+                int at = o * layer.depth() + k;
+                values[at] = (float) (values[at] * column / own);
+            }
+        }
+        return values;
+    }
+
     private Graph written() {
         return graph.edit(edit -> {
             for (int l = 0; l < spaces.linears().size(); l++) {
                 ChannelSpaces.Linear linear = spaces.linears().get(l);
                 LinearLayer layer = linear.layer();
-                float[] values = weights.get(l).clone();
-                int[] in = linear.in();
-                for (int o = 0; o < layer.outputs(); o++) {
-                    int first = firstInput(layer, o);
-                    double own = factor(linear.out()[o]);
-                    for (int k = 0; k < layer.depth(); k++) {
-                        double column = in == null ? 1 : factor(in[first + k / layer.taps()]);
-                        int at = o * layer.depth() + k;
-                        values[at] = (float) (values[at] * column / own);
-                    }
-                }
                 Tensor old = graph.initializer(layer.weight()).orElseThrow().tensor();
-                edit.put(Initializer.of(layer.weight(), Tensor.of(old.shape(), layer.stored(values))));
-                bias(linear, layer.bias()).ifPresent(edit::put);
+                edit.put(Initializer.of(layer.weight(), Tensor.of(old.shape(), layer.stored(scaled(l)))));
+                divided(layer.bias(), linear.out()).ifPresent(edit::put);
+            }
+            for (ChannelSpaces.Gain gain : spaces.gains()) {
+                divided(gain.scale(), gain.out()).ifPresent(edit::put);
+                divided(gain.shift(), gain.out()).ifPresent(edit::put);
+            }
+            for (ChannelSpaces.Shift shift : spaces.shifts()) {
+                divided(shift.constant(), shift.channels()).ifPresent(edit::put);
             }
         });
     }
 
-    private java.util.Optional<Initializer> bias(ChannelSpaces.Linear linear, @Nullable String name) {
+    /// The constant `name` with each channel divided by its factor.
+    private Optional<Initializer> divided(@Nullable String name, int[] channels) {
         return graph.initializer(name == null ? "" : name).map(old -> {
             float[] values = old.tensor().toFloats();
             for (int o = 0; o < values.length; o++) {
-                values[o] = (float) (values[o] / factor(linear.out()[o]));
+                values[o] = (float) (values[o] / factor(channels[o]));
             }
             return Initializer.of(old.name(), Tensor.of(old.shape(), values));
         });

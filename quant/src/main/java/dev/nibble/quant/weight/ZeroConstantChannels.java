@@ -20,11 +20,11 @@ public final class ZeroConstantChannels {
     private ZeroConstantChannels() {}
 
     /// @param changes one for each layer; empty where there is nothing constant
-    /// @param skipped by layer, why channels that looked constant were left alone
+    /// @param skipped by layer, why channels that looked constant were left alone; `model` where there was none
     public record Result(Model model, List<String> changes, Map<String, String> skipped) {}
 
-    /// The values whose [ChannelActivity] [#apply] wants.
-    public static Map<String, Float> observed(Model model) {
+    /// An empty [ChannelActivity] for each value that [#apply] wants to know of.
+    public static Map<String, ChannelActivity> observed(Model model) {
         return EqualizeCrossLayer.observed(model);
     }
 
@@ -106,6 +106,9 @@ public final class ZeroConstantChannels {
                 changes.add("%s: %d of %d channels are constant on the samples; their weights (up to %.3g) are 0 now"
                         .formatted(node.label(), zeroed, layer.outputs(), largest));
             }
+        }
+        if (changes.isEmpty() && skipped.isEmpty()) {
+            skipped.put("model", "no channel is constant on the samples");
         }
         Graph changed = edited.isEmpty() ? graph : graph.edit(edit -> edited.forEach(edit::put));
         return new Result(model.withGraph(changed), changes, skipped);

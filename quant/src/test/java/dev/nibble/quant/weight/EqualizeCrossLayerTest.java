@@ -68,8 +68,7 @@ class EqualizeCrossLayerTest {
     /// Activity as if each channel had reached `reach`, and `above` its cap.
     private static Map<String, ChannelActivity> activity(Model model, float[] reach) {
         Map<String, ChannelActivity> activity = new LinkedHashMap<>();
-        EqualizeCrossLayer.observed(model).forEach((value, cap) -> {
-            ChannelActivity seen = new ChannelActivity(cap);
+        EqualizeCrossLayer.observed(model).forEach((value, seen) -> {
             seen.add(Tensor.of(Shape.of(1, CHANNELS, 1, 1), reach), 1);
             activity.put(value, seen);
         });
