@@ -43,7 +43,7 @@ final class TestModels {
                         List.of(y)));
     }
 
-    /// Some seconds of work for the emulator: four convolutions of 0.6 G multiply-accumulates each.
+    /// Tenths of a second to some seconds of work for the emulator: four convolutions of 0.6 G multiply-accumulates each.
     static Model heavy() {
         int channels = 64;
         Tensor w = Tensor.of(Shape.of(channels, channels, 3, 3), new float[channels * channels * 9]);
