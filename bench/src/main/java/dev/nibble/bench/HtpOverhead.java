@@ -66,6 +66,8 @@ final class HtpOverhead {
             text.append(line);
             say.accept(line.strip());
         }
+        // The launcher may have to build first.
+        new LauncherRun(root, work).run(List.of("--version"));
         text.append("\n| model, W8A8 | `placement` for one chip, s | for four chips, s |\n|---|---|---|\n");
         List<BenchModel> placed = new ArrayList<>(BenchModel.all(shared, work).stream()
                 .filter(model ->
