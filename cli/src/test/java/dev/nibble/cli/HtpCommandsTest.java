@@ -140,6 +140,35 @@ class HtpCommandsTest {
     }
 
     @Test
+    void whereTheLibrariesAreDamagedTheRulesSaySo() throws Exception {
+        Path damaged = Files.createDirectory(directory.resolve("damaged"));
+        CommandLineRun run = CommandLineRun.of(directory, damaged, "placement", "conv.onnx", "--format", "json");
+        assertEquals("rules", run.json().path("source").asString());
+        JsonNode finding = run.json().path("findings").get(0);
+        assertEquals("H104", finding.path("code").asString());
+        assertEquals("warning", finding.path("severity").asString());
+        assertTrue(finding.path("text").asString().contains("libQnnHtp.so"), run.out());
+        assertTrue(finding.path("fix").asString().endsWith("--force"), run.out());
+    }
+
+    /// The compiler only says that it has no memory; the rules know why.
+    @Test
+    void whereNothingFinalizesTheRulesSayWhy() {
+        JsonNode target = with("placement", "conv.onnx", "--target", "qcs6490", "--format", "json")
+                .json()
+                .path("targets")
+                .get(0);
+        assertFalse(target.path("finalized").asBoolean());
+        assertEquals(0, target.path("onHtp").asInt());
+        JsonNode whole = target.path("nodes").get(0);
+        assertEquals("not finalizable", whole.path("where").asString());
+        assertTrue(
+                whole.path("advice").asString().contains("nibble quantize MODEL --target qcs6490"), whole.toString());
+        assertEquals("conv", target.path("nodes").get(1).path("name").asString());
+        assertTrue(target.path("nodes").get(1).path("reason").asString().contains("computes no float"));
+    }
+
+    @Test
     void theCompilerIsAsked() {
         CommandLineRun run = with("placement", "erf.onnx", "--target", "sm8550,sm8650", "--format", "json");
         JsonNode document = run.json();

@@ -106,11 +106,8 @@ public final class HtpCompiler implements AutoCloseable {
                     return new Answer(false, failure, 0, List.of());
                 }
                 if (!failure.isEmpty()) {
-                    return new Answer(
-                            false,
-                            failure,
-                            0,
-                            left(named, OpTrace.NOTHING, process.log().lines()));
+                    List<String> lines = process.log().lines();
+                    return new Answer(false, failure + uncreated(lines), 0, left(named, OpTrace.NOTHING, lines));
                 }
                 List<String> errors = process.log().errors();
                 if (!HtpFailure.backend(errors).isEmpty()) {
@@ -129,7 +126,7 @@ public final class HtpCompiler implements AutoCloseable {
             OpTrace read = OpTrace.read(trace);
             List<String> lines = known == null ? process.log().lines() : List.of();
             if (!failure.isEmpty()) {
-                failure += ValidatorLog.uncreated(lines).map(op -> "; " + op).orElse("");
+                failure += uncreated(lines);
             }
             return new Answer(failure.isEmpty(), failure, read.partitions(), left(named, read, lines));
         } catch (IOException e) {
@@ -138,6 +135,10 @@ public final class HtpCompiler implements AutoCloseable {
                     "check that the temporary folder may be written and has room",
                     e);
         }
+    }
+
+    private static String uncreated(List<String> lines) {
+        return ValidatorLog.uncreated(lines).map(op -> "; " + op).orElse("");
     }
 
     private static List<Left> left(Model model, OpTrace trace, List<String> lines) {

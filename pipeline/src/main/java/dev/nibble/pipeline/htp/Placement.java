@@ -12,7 +12,9 @@ import dev.nibble.pipeline.Progress;
 import dev.nibble.pipeline.output.StagedFile;
 import dev.nibble.report.Document;
 import dev.nibble.report.Finding;
+import dev.nibble.target.HtpArch;
 import dev.nibble.target.Target;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -83,11 +85,7 @@ public final class Placement {
                                 + " (setSymbolicDimensionValue, or --shape of quantize): of a model with open sizes its HTP"
                                 + " plugin takes nothing, without a word")));
         if (!asked) {
-            findings.add(new Finding(
-                    "H104",
-                    Finding.Severity.NOTE,
-                    "these are Nibble's rules; Qualcomm's own compiler was not asked",
-                    "nibble htp install --accept-license"));
+            findings.add(byRulesAlone(libraries));
         }
         if (rewritten != null) {
             ApplyRewrites.Result result = ApplyRewrites.to(model, refused(targets, model));
@@ -168,7 +166,16 @@ public final class Placement {
                     node.name(), node.op(), "cpu", rule.isEmpty() ? node.reason() : node.reason() + " (" + rule + ")"));
         }
         if (!answer.finalized()) {
-            rows.addFirst(row("", "", "not finalizable", answer.failure()));
+            for (PreFlight.Verdict verdict : verdicts) {
+                if (!verdict.accepted() && names.add(verdict.node().label())) {
+                    rows.add(row(
+                            verdict.node().label(),
+                            verdict.node().opType(),
+                            "cpu",
+                            "by the rules: " + verdict.reason()));
+                }
+            }
+            rows.addFirst(unfinished(target, verdicts, answer.failure()));
         }
         for (PreFlight.Verdict verdict : verdicts) {
             if (verdict.floatInside() && !names.contains(verdict.node().label())) {
@@ -178,6 +185,30 @@ public final class Placement {
         int onHtp = answer.finalized() ? Math.max(0, verdicts.size() - left) : 0;
         return new PlacementDocument.OfTarget(
                 target.name(), onHtp, verdicts.size() - onHtp, answer.partitions(), answer.finalized(), rows);
+    }
+
+    private static PlacementDocument.Row unfinished(Target target, List<PreFlight.Verdict> verdicts, String failure) {
+        boolean inFloat =
+                verdicts.stream().anyMatch(verdict -> verdict.query().startsWith("f32") && !verdict.floatInside());
+        String advice = inFloat && !target.arch().value().atLeast(HtpArch.V73)
+                ? "quantize it (nibble quantize MODEL --target %s): float models often do not finalize before v73"
+                        .formatted(target.name())
+                : Advice.of("", failure);
+        return new PlacementDocument.Row("", "", "not finalizable", failure, advice);
+    }
+
+    private static Finding byRulesAlone(HtpLibraries libraries) {
+        List<String> missing = libraries.missing();
+        boolean damaged = Files.isDirectory(libraries.root());
+        return new Finding(
+                "H104",
+                damaged ? Finding.Severity.WARNING : Finding.Severity.NOTE,
+                "these are Nibble's rules; Qualcomm's own compiler was not asked"
+                        + (damaged
+                                ? ": its libraries in '%s' are not complete: %s"
+                                        .formatted(libraries.root(), String.join(", ", missing))
+                                : ""),
+                "nibble htp install --accept-license" + (damaged ? " --force" : ""));
     }
 
     /// Where the rules and the compiler do not say the same: a defect of the rules. One node of each kind is named.
