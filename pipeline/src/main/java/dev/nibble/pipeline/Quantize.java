@@ -12,11 +12,14 @@ import dev.nibble.pipeline.measure.FloatEdges;
 import dev.nibble.pipeline.measure.TaskMetrics;
 import dev.nibble.pipeline.output.RunDirectory;
 import dev.nibble.pipeline.output.StagedDirectory;
+import dev.nibble.pipeline.recover.Algorithm;
 import dev.nibble.pipeline.recover.Recipe;
 import dev.nibble.quant.encodings.EncodingsVersion;
 import dev.nibble.quant.encodings.EncodingsWriter;
 import dev.nibble.quant.export.Boundary;
 import dev.nibble.quant.place.PlacementPlan;
+import dev.nibble.quant.weight.BatchNormStatistics;
+import dev.nibble.quant.weight.CorrectBias;
 import dev.nibble.report.Badge;
 import dev.nibble.report.ChannelRanges;
 import dev.nibble.report.FileRecord;
@@ -110,10 +113,24 @@ public final class Quantize {
     private QuantizedModel uncalibrated(PreparedModel prepared, PlacementRules rules, ReadOverrides overrides) {
         try (Progress.Stage stage = progress.begin("quantizing weights", -1)) {
             QuantizedModel quantized = QuantizedModel.withoutData(
-                    prepared.model(), rules, overrides.precision(), options.parameters(), boundary());
+                    prepared.model(),
+                    rules,
+                    overrides.precision(),
+                    options.parameters(),
+                    boundary(),
+                    options.recipe(),
+                    BatchNormStatistics.of(prepared.original(), prepared.renamed()));
             stage.advance();
             return quantized;
         }
+    }
+
+    private static String corrections(QuantizedModel quantized) {
+        CorrectBias.Result biases = quantized.biases();
+        return biases == null || biases.corrected().isEmpty()
+                ? "no bias was corrected"
+                : "%d biases were corrected by batch norms alone"
+                        .formatted(biases.corrected().size());
     }
 
     private Boundary boundary() {
@@ -134,7 +151,7 @@ public final class Quantize {
         Findings.grouped(quantized.findings()).forEach(report::finding);
         report.finding(Findings.note(
                 "M106",
-                "nothing was measured, and no bias was corrected: there are no samples",
+                "nothing was measured, and %s: there are no samples".formatted(corrections(quantized)),
                 "name samples with --data to measure the file that was written"));
         report.tensors(new ResultTables(quantized).tensors());
         report.samples(new Samples(0, 0, false, false, null, null));
@@ -311,7 +328,9 @@ public final class Quantize {
         report.option("param-calibration", options.parameters().id());
         report.option(
                 "algorithms",
-                options.calibration().isPresent() ? options.recipe().shown() : Recipe.PLAIN.shown());
+                options.calibration().isPresent()
+                        ? options.recipe().shown()
+                        : quantized.biases() == null ? Recipe.PLAIN.shown() : Algorithm.CORRECT_BIAS.id());
         report.option("io", options.quantizedIo() ? "quantized" : "float");
         report.option("encodings-version", options.encodingsVersion());
         report.option("threads", options.threads());

@@ -39,6 +39,7 @@ import dev.nibble.quant.place.QuantizeModel;
 import dev.nibble.quant.place.WeightQuantizer;
 import dev.nibble.quant.range.RangeSearch;
 import dev.nibble.quant.range.WeightRanges;
+import dev.nibble.quant.weight.BatchNormStatistics;
 import dev.nibble.quant.weight.CorrectBias;
 import dev.nibble.quant.weight.RowRanges;
 import dev.nibble.report.PassRecord;
@@ -170,11 +171,27 @@ public record QuantizedModel(
                 (done - calibrated) / 1e9);
     }
 
-    /// As [#of], where every range is given: no sample is looked at.
+    /// As [#of], where every range is given: no sample is looked at, and no bias corrected.
     ///
     /// @throws NibbleException where a range is not known; names the values
     public static QuantizedModel withoutData(
             Model model, PlacementRules rules, Precision precision, RangeSearch parameters, Boundary boundary) {
+        return withoutData(model, rules, precision, parameters, boundary, Recipe.PLAIN, Map.of());
+    }
+
+    /// As [#of], where every range is given: no sample is looked at. Of the recipe's steps bias correction is taken,
+    /// where batch norms say what a layer reads; the others need samples.
+    ///
+    /// @param statistics of values of `model`; see [BatchNormStatistics]
+    /// @throws NibbleException where a range is not known; names the values
+    public static QuantizedModel withoutData(
+            Model model,
+            PlacementRules rules,
+            Precision precision,
+            RangeSearch parameters,
+            Boundary boundary,
+            Recipe recipe,
+            Map<String, BatchNormStatistics> statistics) {
         long start = System.nanoTime();
         PlacementPlan plan = plan(model, rules, precision);
         List<String> unknown = plan.observed();
@@ -187,11 +204,20 @@ public record QuantizedModel(
                                     unknown.size() > SHOWN ? ", …" : ""),
                     "give --data, or --quantization-overrides with the encodings of all of them");
         }
-        QuantizeModel.Result result = QuantizeModel.apply(plan, Map.of(), weights(plan, parameters), Map.of());
+        Map<String, TensorEncoding.Affine> weights = weights(plan, parameters);
+        QuantizeModel.Result result = QuantizeModel.apply(plan, Map.of(), weights, Map.of());
+        Model exact = plan.model();
+        CorrectBias.Result corrected = null;
+        Recipe.Step correction = recipe.step(Algorithm.CORRECT_BIAS).orElse(null);
+        if (correction != null && !statistics.isEmpty()) {
+            corrected = CorrectBias.analytic(plan, result.quantization(), correction.scope(), statistics);
+            plan = corrected.plan();
+            result = corrected.corrected().isEmpty() ? result : QuantizeModel.apply(plan, Map.of(), weights, Map.of());
+        }
         return finished(
                 plan,
-                plan.model(),
-                null,
+                exact,
+                corrected,
                 List.of(),
                 Optional.empty(),
                 null,

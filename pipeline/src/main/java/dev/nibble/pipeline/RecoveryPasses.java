@@ -29,8 +29,10 @@ final class RecoveryPasses {
         if (biases != null) {
             List<String> changes = biases.corrected().isEmpty()
                     ? List.of()
-                    : List.of("corrected the biases of %d layers for the rounding of their weights"
-                            .formatted(biases.corrected().size()));
+                    : List.of("corrected the biases of %d layers for the rounding of their weights%s"
+                            .formatted(
+                                    biases.corrected().size(),
+                                    biases.analytic() ? ", by the means that batch norms imply" : ""));
             passes.add(new PassRecord("bias-correction", changes, skipped(biases.skipped())));
         }
         return passes;
@@ -86,8 +88,17 @@ final class RecoveryPasses {
     }
 
     private static String layer(RecoverWeights.LayerOutcome outcome) {
-        return "%s: signal to noise at its output %s dB rounded to nearest, %s dB as decided"
-                .formatted(outcome.node(), decibels(outcome.before()), decibels(outcome.after()));
+        return "%s: signal to noise at its output %s dB rounded to nearest, %s dB as decided%s"
+                .formatted(
+                        outcome.node(),
+                        decibels(outcome.before()),
+                        decibels(outcome.after()),
+                        outcome.raised() > 0
+                                ? String.format(
+                                        Locale.ROOT,
+                                        "; its covariance could not be factored with less damping than %.3g",
+                                        outcome.raised())
+                                : "");
     }
 
     private static String decibels(double noise) {

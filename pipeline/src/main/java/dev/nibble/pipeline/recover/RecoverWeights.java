@@ -64,7 +64,10 @@ public final class RecoverWeights {
     /// @param before error at the output relative to its variance, rounding to nearest
     /// @param after the same with what was decided
     /// @param steps the same after each step that was taken
-    public record LayerOutcome(String node, String weight, double before, double after, Map<WeightStep, Double> steps) {
+    /// @param raised the damping that the covariance took, as a share of its mean diagonal, where what was asked for did
+    ///     not do; else 0
+    public record LayerOutcome(
+            String node, String weight, double before, double after, Map<WeightStep, Double> steps, double raised) {
         public LayerOutcome {
             steps = Map.copyOf(steps);
         }
@@ -136,13 +139,26 @@ public final class RecoverWeights {
                     biases.put(layer.bias(), bias);
                     streams.put(bias);
                 }
+                if (decision.untouched() > 0) {
+                    skipped.put(layer.node().label(), unvaried(decision.untouched(), layer.groups()));
+                }
                 outcomes.add(new LayerOutcome(
-                        layer.node().label(), layer.weight(), decision.before(), decision.after(), decision.steps()));
+                        layer.node().label(),
+                        layer.weight(),
+                        decision.before(),
+                        decision.after(),
+                        decision.steps(),
+                        decision.damping() > steps.damping() ? decision.damping() : 0));
                 stage.advance();
             }
         }
         Graph edited = plan.model().graph().edit(edit -> biases.values().forEach(edit::put));
         return new Result(plan.withModel(plan.model().withGraph(edited)), codes, outcomes, skipped);
+    }
+
+    private static String unvaried(int untouched, int groups) {
+        return (groups == 1 ? "what it reads" : "what %d of its %d groups read".formatted(untouched, groups))
+                + " is the same on all samples, so its weights were rounded to nearest";
     }
 
     /// Everything that decisions depend on, beside the samples.

@@ -126,6 +126,7 @@ public final class StageContents {
         out.writeDouble(decision.before());
         out.writeDouble(decision.after());
         out.writeInt(decision.untouched());
+        out.writeDouble(decision.damping());
         out.writeInt(decision.steps().size());
         for (Map.Entry<WeightStep, Double> step : decision.steps().entrySet()) {
             out.writeUTF(step.getKey().name());
@@ -144,6 +145,7 @@ public final class StageContents {
         double before = in.readDouble();
         double after = in.readDouble();
         int untouched = in.readInt();
+        double damping = in.readDouble();
         Map<WeightStep, Double> steps = new EnumMap<>(WeightStep.class);
         for (int left = in.readInt(); left > 0; left--) {
             steps.put(WeightStep.valueOf(in.readUTF()), in.readDouble());
@@ -151,7 +153,7 @@ public final class StageContents {
         TensorEncoding.Affine encoding =
                 new TensorEncoding.Affine(start.grid(), start.granularity(), scales, start.zeroPoints());
         Tensor tensor = new Tensor(encoding.dataType(), shape, packed.asSlice(0, codes.length));
-        return new Decision(new QuantizedTensor(tensor, encoding), bias, before, after, steps, untouched);
+        return new Decision(new QuantizedTensor(tensor, encoding), bias, before, after, steps, untouched, damping);
     }
 
     private static void write(float[] values, DataOutputStream out) throws IOException {

@@ -20,7 +20,7 @@ import java.util.Set;
 /// Takes the mean error that rounding a weight puts into each output channel out through the bias:
 /// `b += E[(W − Ŵ) x]`, with the mean of the layer's float input measured on samples (bias correction; Nagel et al.,
 /// *Data-Free Quantization Through Weight Equalization and Bias Correction*, ICCV 2019, with the measured mean in
-/// place of the one that batch norm implies).
+/// place of the one that batch norm implies). Where there are no samples, [#analytic] takes that one.
 ///
 /// The mean is taken position by position, so that a convolution's padding counts exactly. Layers are corrected one by
 /// one, each for its own rounding, not for what came before it.
@@ -30,7 +30,8 @@ public final class CorrectBias {
     /// @param plan the plan with corrected biases in its model
     /// @param corrected layers whose bias was corrected
     /// @param skipped layers with quantized weights whose bias was left as it is, with the reason
-    public record Result(PlacementPlan plan, List<String> corrected, Map<String, String> skipped) {}
+    /// @param analytic whether means follow from batch norms, and not from samples
+    public record Result(PlacementPlan plan, List<String> corrected, Map<String, String> skipped, boolean analytic) {}
 
     /// The values whose means are needed to correct the operators in `scope`.
     public static Set<String> inputs(PlacementPlan plan, Scope scope) {
@@ -83,6 +84,25 @@ public final class CorrectBias {
     /// @param scope operators that are corrected
     /// @param means of each value in [#inputs], over samples: FLOAT, a leading axis of 1
     public static Result apply(PlacementPlan plan, Quantization quantization, Scope scope, Map<String, Tensor> means) {
+        return apply(plan, quantization, scope, means, Map.of(), false);
+    }
+
+    /// As [#apply], without samples: with the means that batch norms imply.
+    ///
+    /// @param statistics by value of the plan's model; see [BatchNormStatistics]
+    public static Result analytic(
+            PlacementPlan plan, Quantization quantization, Scope scope, Map<String, BatchNormStatistics> statistics) {
+        AnalyticMeans.Result means = AnalyticMeans.of(plan.model().graph(), inputs(plan, scope), statistics);
+        return apply(plan, quantization, scope, means.known(), means.unknown(), true);
+    }
+
+    private static Result apply(
+            PlacementPlan plan,
+            Quantization quantization,
+            Scope scope,
+            Map<String, Tensor> means,
+            Map<String, String> unknown,
+            boolean analytic) {
         Graph graph = plan.model().graph();
         LinearQuantization linear = new LinearQuantization();
         Map<String, Initializer> changed = new LinkedHashMap<>();
@@ -97,7 +117,9 @@ public final class CorrectBias {
             Tensor mean = means.get(node.input(0));
             var codes = quantization.weights().get(bias.weight());
             if (mean == null || codes == null) {
-                skipped.put(node.label(), "its input's mean or its weight's codes are not known");
+                String reason =
+                        unknown.getOrDefault(node.input(0), "its input's mean or its weight's codes are not known");
+                skipped.put(node.label(), reason);
                 continue;
             }
             Tensor exact = graph.initializer(bias.weight()).orElseThrow().tensor();
@@ -121,7 +143,7 @@ public final class CorrectBias {
         }
         unbiased(plan, changed.keySet()).forEach(skipped::putIfAbsent);
         Graph edited = graph.edit(edit -> changed.values().forEach(edit::put));
-        return new Result(plan.withModel(plan.model().withGraph(edited)), corrected, skipped);
+        return new Result(plan.withModel(plan.model().withGraph(edited)), corrected, skipped, analytic);
     }
 
     /// Mean over output positions of the convolution of `mean` with the weight's error; null for 3-D.

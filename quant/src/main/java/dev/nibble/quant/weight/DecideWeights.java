@@ -22,6 +22,7 @@ public final class DecideWeights {
     /// @param after the same with these codes
     /// @param steps the same after each step that was taken
     /// @param untouched groups whose inputs do not vary: their weights were rounded to nearest
+    /// @param damping of the covariance that took most, as a share of its mean diagonal; 0 where none was factored
     @SuppressWarnings("ArrayRecordComponent")
     public record Decision(
             QuantizedTensor codes,
@@ -29,7 +30,8 @@ public final class DecideWeights {
             double before,
             double after,
             Map<WeightStep, Double> steps,
-            int untouched) {}
+            int untouched,
+            double damping) {}
 
     /// Why the weights of `layer` cannot be decided under `start`; empty where they can.
     public static Optional<String> obstacle(LinearLayer layer, TensorEncoding.Affine start) {
@@ -70,6 +72,7 @@ public final class DecideWeights {
         double after = 0;
         double signal = 0;
         int untouched = 0;
+        double damping = 0;
         Map<WeightStep, Double> left = new EnumMap<>(WeightStep.class);
         // Where the bias takes the mean error out, only the error around the mean is left for the weights.
         boolean corrects = steps.bias() && layer.bias() != null;
@@ -97,6 +100,7 @@ public final class DecideWeights {
                     RoundByCovariance.solve(problem, fitted.h(), fitted.c(), taken, products);
             RoundingProblem.Solution solution = solved.orElseGet(() -> nearest(problem));
             untouched += solved.isPresent() ? 0 : 1;
+            damping = Math.max(damping, solution.damping());
             before += solution.before();
             after += solution.after();
             signal += solution.signal();
@@ -121,7 +125,8 @@ public final class DecideWeights {
                 signal > 0 ? before / signal : 0,
                 signal > 0 ? after / signal : 0,
                 relative(left, signal),
-                untouched);
+                untouched,
+                damping);
     }
 
     private static Map<WeightStep, Double> relative(Map<WeightStep, Double> errors, double signal) {
@@ -136,7 +141,7 @@ public final class DecideWeights {
             double scale = problem.scale(problem.scales(), i / problem.depth(), i % problem.depth());
             codes[i] = problem.code(problem.weights()[i], scale);
         }
-        return new RoundingProblem.Solution(codes, problem.scales(), 0, 0, 0, Map.of());
+        return new RoundingProblem.Solution(codes, problem.scales(), 0, 0, 0, Map.of(), 0);
     }
 
     /// `b = mean(y) − Q mean(x̂)`.

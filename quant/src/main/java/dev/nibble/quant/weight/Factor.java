@@ -13,15 +13,17 @@ import org.ejml.interfaces.decomposition.CholeskyDecomposition_F64;
 final class Factor {
     private final int size;
     private final int[] order;
+    private final double share;
     private final double damping;
     private final double[] damped;
     private final double[] lower;
     private final double[] upper;
 
-    private Factor(int size, int[] order, double damping, double[] damped, double[] lower) {
+    private Factor(int size, int[] order, double share, double mean, double[] damped, double[] lower) {
         this.size = size;
         this.order = order;
-        this.damping = damping;
+        this.share = share;
+        this.damping = share * mean;
         this.damped = damped;
         this.lower = lower;
         this.upper = new double[size * size];
@@ -62,11 +64,16 @@ final class Factor {
             if (cholesky.decompose(permuted)) {
                 double[] lower = cholesky.getT(null).data.clone();
                 if (Arrays.stream(lower).allMatch(Double::isFinite)) {
-                    return Optional.of(new Factor(size, order, part * mean, damped, lower));
+                    return Optional.of(new Factor(size, order, part, mean, damped, lower));
                 }
             }
         }
         return Optional.empty();
+    }
+
+    /// The same as a share of the diagonal's mean: more than was asked for where `H` alone could not be factored.
+    double share() {
+        return share;
     }
 
     /// What was added to the diagonal.

@@ -142,7 +142,8 @@ final class RoundByCovariance {
                 Arrays.stream(first).sum(),
                 Arrays.stream(last).sum(),
                 Arrays.stream(errors(best)).sum(),
-                errors);
+                errors,
+                factor.share());
     }
 
     /// Notes the error at the output that is left once `step` is done.

@@ -36,8 +36,15 @@ record RoundingProblem(
     /// @param after the same with what was chosen
     /// @param signal the variance of the output, summed over rows
     /// @param steps the error that was left after each step that was taken
+    /// @param damping what was added to the covariance's diagonal, as a share of its mean; 0 where it was not factored
     record Solution(
-            int[] codes, double[] scales, double before, double after, double signal, Map<WeightStep, Double> steps) {}
+            int[] codes,
+            double[] scales,
+            double before,
+            double after,
+            double signal,
+            Map<WeightStep, Double> steps,
+            double damping) {}
 
     int code(double value, double scale) {
         return (int) Math.clamp(Math.rint(value / scale), grid.qMin(), grid.qMax());

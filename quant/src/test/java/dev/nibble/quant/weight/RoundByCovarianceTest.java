@@ -142,7 +142,7 @@ class RoundByCovarianceTest {
                 for (codes[2] = -7; codes[2] <= 7; codes[2]++) {
                     least = Math.min(
                             least,
-                            error(problem, new Solution(codes, problem.scales(), 0, 0, 0, java.util.Map.of()), h));
+                            error(problem, new Solution(codes, problem.scales(), 0, 0, 0, java.util.Map.of(), 0), h));
                 }
             }
         }
@@ -192,6 +192,20 @@ class RoundByCovarianceTest {
         assertEquals(Optional.empty(), Factor.of(infinite, 2, 0.01));
         double[] indefinite = {1, 5, 5, 1};
         assertEquals(Optional.empty(), Factor.of(indefinite, 2, 0.01));
+    }
+
+    /// Rounding leaves a covariance slightly indefinite: its least eigenvalue is −2e-4 of the mean diagonal.
+    @Test
+    void moreDampingThanWasAskedForIsReported() {
+        Random random = new Random(17);
+        RoundingProblem problem = problem(2, 2, false, random);
+        double[] h = {1, 1.0002, 1.0002, 1};
+        WeightSteps steps = new WeightSteps(true, true, true, true, true, true, 1e-6, 24, 6);
+        // A thousandth is the first of 1e-6, 1e-5, … to outweigh it.
+        assertEquals(1e-3, solved(problem, h, cross(problem, h), steps).damping(), 1e-12);
+        double[] definite = {1, 0.5, 0.5, 1};
+        assertEquals(
+                1e-6, solved(problem, definite, cross(problem, definite), steps).damping(), 1e-18);
     }
 
     @Test
