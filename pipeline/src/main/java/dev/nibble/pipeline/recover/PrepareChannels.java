@@ -36,6 +36,9 @@ public final class PrepareChannels {
 
     private static final int BATCH = 4;
 
+    /// One sample in so many is kept out, to check on it what was found on the others.
+    private static final int HELD_OUT = 4;
+
     private PrepareChannels() {}
 
     /// @param passes what each step did, and what it left alone
@@ -154,15 +157,15 @@ public final class PrepareChannels {
                         .toList());
     }
 
-    /// Batches go to `even` and `odd` in turn.
+    /// The last quarter of the samples goes to `heldOut`, not every fourth one: neighbours are often alike.
     private static void observe(
             Model model,
             DataSet data,
             Executor executor,
             int threads,
             Progress progress,
-            Map<String, ChannelActivity> even,
-            Map<String, ChannelActivity> odd) {
+            Map<String, ChannelActivity> found,
+            Map<String, ChannelActivity> heldOut) {
         Map<String, ChannelActivity> watched = EqualizeCrossLayer.observed(model);
         if (watched.isEmpty()) {
             return;
@@ -170,12 +173,12 @@ public final class PrepareChannels {
         long samples = Math.min(SAMPLES, data.size());
         Executor.Options options = new Executor.Options(threads, Executor.Optimization.DEFAULT);
         try (Progress.Stage stage = progress.begin("watching channels", samples);
-                Batches batches = data.batches(BATCH);
+                Batches batches = data.batches((int) Math.clamp(samples / HELD_OUT, 1, BATCH));
                 Executor.Session session = executor.open(model, List.copyOf(watched.keySet()), options)) {
             long seen = 0;
-            for (int i = 0; seen < samples && batches.hasNext(); i++) {
+            while (seen < samples && batches.hasNext()) {
                 Batch batch = batches.next();
-                Map<String, ChannelActivity> into = i % 2 == 0 ? even : odd;
+                Map<String, ChannelActivity> into = seen < samples - samples / HELD_OUT ? found : heldOut;
                 Map<String, Tensor> values = session.run(batch.inputs());
                 watched.forEach((value, empty) -> {
                     Tensor tensor = values.get(value);

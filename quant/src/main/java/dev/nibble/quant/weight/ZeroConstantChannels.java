@@ -15,8 +15,13 @@ import java.util.Set;
 ///
 /// A batch norm over such a channel divides by a variance of nothing, and folding it leaves huge weights that multiply
 /// zeros; per tensor, they set the range of the whole weight. On the samples the model's function stays as it is. A
-/// channel counts as constant only where samples that it was not found on agree.
+/// channel counts as constant only where samples that it was not found on agree, and where it keeps its distance: one
+/// that its activation makes constant (a Relu that never fires) must stay beyond the bound by more than [#MARGIN] of
+/// its own spread. A channel that fires on one image in fifty is quiet on thirty images and on ten others, but near.
 public final class ZeroConstantChannels {
+    /// The distance from an activation's bound that a channel must keep, as a share of its largest value less its least.
+    public static final double MARGIN = 0.5;
+
     private ZeroConstantChannels() {}
 
     /// @param changes one for each layer; empty where there is nothing constant
@@ -63,7 +68,11 @@ public final class ZeroConstantChannels {
             ChannelActivity second = heldOut.get(node.output(0));
             Initializer biases =
                     graph.initializer(layer.bias() == null ? "" : layer.bias()).orElse(null);
-            if (first == null || second == null || first.channels() != layer.outputs() || !scope.includes(node)) {
+            if (first == null || first.channels() != layer.outputs() || !scope.includes(node)) {
+                continue;
+            }
+            if (second == null || second.channels() != layer.outputs()) {
+                skipped.put(node.label(), "there are no samples to check constant channels on: give more");
                 continue;
             }
             boolean rectified = spaces.isRectified(node.output(0));
@@ -71,7 +80,9 @@ public final class ZeroConstantChannels {
                     layer.matrix(graph.initializer(layer.weight()).orElseThrow().tensor());
             float[] bias = biases == null ? new float[0] : biases.tensor().toFloats();
             int zeroed = 0;
-            int refused = 0;
+            int changing = 0;
+            int near = 0;
+            int unbiased = 0;
             float largest = 0;
             for (int c = 0; c < layer.outputs(); c++) {
                 float value = behind(first.max(c), rectified, first.cap());
@@ -80,8 +91,12 @@ public final class ZeroConstantChannels {
                 }
                 boolean agrees = behind(second.min(c), rectified, first.cap()) == value
                         && behind(second.max(c), rectified, first.cap()) == value;
-                if (!agrees || biases == null) {
-                    refused++;
+                boolean far = !rectified
+                        || isFar(Math.min(first.min(c), second.min(c)), Math.max(first.max(c), second.max(c)), first);
+                if (!agrees || !far || biases == null) {
+                    changing += agrees ? 0 : 1;
+                    near += agrees && !far ? 1 : 0;
+                    unbiased += agrees && far ? 1 : 0;
                     continue;
                 }
                 for (int k = c * layer.depth(); k < (c + 1) * layer.depth(); k++) {
@@ -91,13 +106,8 @@ public final class ZeroConstantChannels {
                 bias[c] = value;
                 zeroed++;
             }
-            if (refused > 0) {
-                skipped.put(
-                        node.label(),
-                        refused
-                                + (biases == null
-                                        ? " constant channels, but there is no bias to hold them"
-                                        : " channels are constant on some samples and not on others"));
+            if (changing + near + unbiased > 0) {
+                skipped.put(node.label(), reasons(changing, near, unbiased));
             }
             if (zeroed > 0 && biases != null) {
                 Tensor old = graph.initializer(layer.weight()).orElseThrow().tensor();
@@ -112,6 +122,27 @@ public final class ZeroConstantChannels {
         }
         Graph changed = edited.isEmpty() ? graph : graph.edit(edit -> edited.forEach(edit::put));
         return new Result(model.withGraph(changed), changes, skipped);
+    }
+
+    /// Whether what is computed from `min` to `max` is one number, or keeps its distance from the bounds of Relu or Clip.
+    private static boolean isFar(float min, float max, ChannelActivity seen) {
+        double margin = MARGIN * ((double) max - min);
+        return min == max || max < -margin || min > seen.cap() + margin;
+    }
+
+    private static String reasons(int changing, int near, int unbiased) {
+        List<String> reasons = new ArrayList<>();
+        if (changing > 0) {
+            reasons.add(changing + " channels are constant on some samples and not on others");
+        }
+        if (near > 0) {
+            reasons.add(near + " channels are constant only behind their activation, and so near its bound that other "
+                    + "samples may cross it");
+        }
+        if (unbiased > 0) {
+            reasons.add(unbiased + " constant channels, but there is no bias to hold them");
+        }
+        return String.join("; ", reasons);
     }
 
     private static float behind(float value, boolean rectified, float cap) {

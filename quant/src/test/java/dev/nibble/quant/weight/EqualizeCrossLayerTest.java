@@ -1,5 +1,6 @@
 package dev.nibble.quant.weight;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -137,7 +138,7 @@ class EqualizeCrossLayerTest {
     @Test
     void constantChannelsMoveIntoTheBiasUnlessOtherSamplesDisagree() {
         Model model = chain(new Random(4));
-        Map<String, ChannelActivity> found = activity(model, new float[] {7, -1, 2, 3});
+        Map<String, ChannelActivity> found = activity(model, new float[] {7, -4, 2, 3});
         Map<String, ChannelActivity> heldOut = activity(model, new float[] {8, -5, 2, 3.5f});
         ZeroConstantChannels.Result result = ZeroConstantChannels.apply(model, Scope.ALL, found, heldOut);
         // Behind Clip: 6 and 6, 0 and 0, 2 and 2; but 3 and 3.5.
@@ -152,5 +153,28 @@ class EqualizeCrossLayerTest {
         }
         assertTrue(weights[3 * CHANNELS] != 0);
         assertTrue(result.skipped().get("a").contains("constant on some samples"), result.skipped()::toString);
+    }
+
+    /// Behind Clip all are constant on both parts: far below 0 by more than half of their spread, near 0, far above the
+    /// cap, and near it.
+    @Test
+    void aChannelNearItsActivationsBoundIsNotTakenForConstant() {
+        Model model = chain(new Random(4));
+        Map<String, ChannelActivity> found = activity(model, new float[] {-3, -1, 8, 6.5f});
+        Map<String, ChannelActivity> heldOut = activity(model, new float[] {-5, -5, 9, 9});
+        ZeroConstantChannels.Result result = ZeroConstantChannels.apply(model, Scope.ALL, found, heldOut);
+        assertArrayEquals(new float[] {0, 2, 6, 4}, values(result.model(), "a.b"));
+        assertTrue(
+                result.skipped().get("a").startsWith("2 channels are constant only behind their activation"),
+                result.skipped()::toString);
+    }
+
+    @Test
+    void nothingIsZeroedWithoutSamplesToCheckItOn() {
+        Model model = chain(new Random(4));
+        ZeroConstantChannels.Result result =
+                ZeroConstantChannels.apply(model, Scope.ALL, activity(model, new float[] {-3, -1, 8, 7}), Map.of());
+        assertEquals(List.of(), result.changes());
+        assertTrue(result.skipped().get("a").contains("no samples to check"), result.skipped()::toString);
     }
 }
