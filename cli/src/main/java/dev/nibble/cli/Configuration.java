@@ -2,6 +2,7 @@ package dev.nibble.cli;
 
 import dev.nibble.graph.Nearest;
 import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.ParserMessage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -59,7 +60,9 @@ record Configuration(Path file, Map<String, Map<String, String>> sections) imple
             String where =
                     e.getLocation() == null ? "" : ", line " + e.getLocation().getLineNr();
             throw new NibbleException(
-                    "'" + file + "'" + where + ": " + e.getOriginalMessage(), "correct the TOML there", e);
+                    "'" + file + "'" + where + ": " + ParserMessage.plain(e.getOriginalMessage()),
+                    "correct the TOML there",
+                    e);
         }
         Map<String, Map<String, String>> sections = new LinkedHashMap<>();
         sections.put("", new LinkedHashMap<>());

@@ -1,6 +1,7 @@
 package dev.nibble.data;
 
 import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.ParserMessage;
 import java.util.List;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
@@ -25,7 +26,7 @@ final class CsvTable {
                     .readValue(text);
         } catch (JacksonException e) {
             throw new NibbleException(
-                    "%s is no readable CSV: %s".formatted(where, e.getOriginalMessage()),
+                    "%s is no readable CSV: %s".formatted(where, ParserMessage.plain(e.getOriginalMessage())),
                     "check the quotes near line "
                             + (e.getLocation() == null ? 1 : e.getLocation().getLineNr()),
                     e);

@@ -1,6 +1,7 @@
 package dev.nibble.data;
 
 import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.ParserMessage;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -51,7 +52,7 @@ record DataToml(@Nullable Path data, Map<String, Path> inputs, DataOptions optio
                 root = TomlMapper.shared().readTree(Labels.text(MappedFile.read(path, LONGEST_FILE), "'" + path + "'"));
             } catch (JacksonException e) {
                 throw new NibbleException(
-                        "'%s' is no readable TOML: %s".formatted(path, e.getOriginalMessage()),
+                        "'%s' is no readable TOML: %s".formatted(path, ParserMessage.plain(e.getOriginalMessage())),
                         "see line "
                                 + (e.getLocation() == null ? 1 : e.getLocation().getLineNr()),
                         e);

@@ -1,6 +1,7 @@
 package dev.nibble.data;
 
 import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.ParserMessage;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -71,7 +72,8 @@ record TextTable(String where, List<Row> rows, boolean labelled, int blankLines)
                 object = JsonMapper.shared().readTree(json);
             } catch (JacksonException e) {
                 throw new NibbleException(
-                        "%s: line %d is no JSON: %s".formatted(where, line, e.getOriginalMessage()),
+                        "%s: line %d is no JSON: %s"
+                                .formatted(where, line, ParserMessage.plain(e.getOriginalMessage())),
                         "write one object a line",
                         e);
             }

@@ -3,6 +3,7 @@ package dev.nibble.data;
 import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.ParserMessage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,7 +36,7 @@ final class TextTokenizer implements AutoCloseable {
         try {
             json = JsonMapper.shared().readTree(file);
         } catch (JacksonException e) {
-            throw notOne(file, e.getOriginalMessage(), e);
+            throw notOne(file, ParserMessage.plain(e.getOriginalMessage()), e);
         }
         if (!json.path("model").isObject()) {
             throw notOne(file, "it has no \"model\"", null);

@@ -2,6 +2,7 @@ package dev.nibble.htp;
 
 import dev.nibble.graph.Model;
 import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.ParserMessage;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -57,7 +58,7 @@ record OpTrace(int total, int supported, int partitions, List<Left> left) {
                     summary.path("qnn_subgraphs").asInt(),
                     left);
         } catch (JacksonException e) {
-            throw malformed(file, e.getOriginalMessage(), e);
+            throw malformed(file, ParserMessage.plain(e.getOriginalMessage()), e);
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.nibble.run;
 
 import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.ParserMessage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -64,7 +65,7 @@ public record KernelProfile(List<Kernel> kernels) {
             }
             return new KernelProfile(kernels);
         } catch (JacksonException e) {
-            throw notOne(name, e.getOriginalMessage(), e);
+            throw notOne(name, ParserMessage.plain(e.getOriginalMessage()), e);
         }
     }
 

@@ -2,6 +2,7 @@ package dev.nibble.target;
 
 import dev.nibble.graph.Nearest;
 import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.ParserMessage;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -43,7 +44,7 @@ public final class Json {
         } catch (JacksonException e) {
             boolean located = e.getLocation() != null && e.getLocation().getLineNr() > 0;
             throw new NibbleException(
-                    "%s is not JSON: %s".formatted(document, reason(e.getOriginalMessage())),
+                    "%s is not JSON: %s".formatted(document, ParserMessage.plain(e.getOriginalMessage())),
                     located
                             ? "see line %d, column %d"
                                     .formatted(
@@ -52,12 +53,6 @@ public final class Json {
                             : "correct the file",
                     e);
         }
-    }
-
-    /// The parser's message without what a program would set.
-    private static String reason(String message) {
-        int advice = message.indexOf(": enable `");
-        return advice < 0 ? message : message.substring(0, advice);
     }
 
     /// A document that was parsed already.

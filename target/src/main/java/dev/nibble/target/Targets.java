@@ -2,6 +2,7 @@ package dev.nibble.target;
 
 import dev.nibble.graph.Nearest;
 import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.ParserMessage;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -102,7 +103,9 @@ public final class Targets {
             node = MAPPER.readTree(toml);
         } catch (JacksonException e) {
             throw new NibbleException(
-                    "%s is not TOML: %s".formatted(document, e.getOriginalMessage()), "correct the file", e);
+                    "%s is not TOML: %s".formatted(document, ParserMessage.plain(e.getOriginalMessage())),
+                    "correct the file",
+                    e);
         }
         Json root = Json.of(node, document);
         List<String> keys = new ArrayList<>(

@@ -2,6 +2,7 @@ package dev.nibble.npu.config;
 
 import dev.nibble.graph.Nearest;
 import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.ParserMessage;
 import dev.nibble.target.Target;
 import java.util.ArrayList;
 import java.util.List;
@@ -67,7 +68,7 @@ public final class CheckHtpConfig {
         try {
             root = MAPPER.readTree(text);
         } catch (JacksonException e) {
-            String message = e.getOriginalMessage();
+            String message = ParserMessage.plain(e.getOriginalMessage());
             boolean comment = message.contains("comment");
             throw new NibbleException(
                     "'%s' is not JSON: line %d: %s"

@@ -1,6 +1,7 @@
 package dev.nibble.npu.fit;
 
 import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.ParserMessage;
 import dev.nibble.npu.cost.Precision;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -87,7 +88,8 @@ public record MeasurementFile(List<Measurement> measurements, Map<String, Intege
                 }
             } catch (JacksonException e) {
                 throw new NibbleException(
-                        "measurements '%s' are not CSV near line %d: %s".formatted(file, line, e.getOriginalMessage()),
+                        "measurements '%s' are not CSV near line %d: %s"
+                                .formatted(file, line, ParserMessage.plain(e.getOriginalMessage())),
                         "correct the file",
                         e);
             }

@@ -2,8 +2,13 @@ package dev.nibble.pipeline.output;
 
 import dev.nibble.graph.NibbleException;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -19,15 +24,22 @@ import java.util.stream.Stream;
 ///
 /// A folder that exists keeps its other files. Open it before the long work, so that a name that is taken, or
 /// a place that cannot be written to, is an error at once.
+///
+/// The hidden folder holds a file that its process keeps locked. What a killed process left behind is known by the lock
+/// that is gone, and the next one that is opened for the same target deletes it.
 public final class StagedDirectory implements AutoCloseable {
+    private static final String LOCK = ".lock";
+
     private final Path target;
     private final Path staging;
+    private final FileChannel lock;
     private final boolean overwrite;
     private boolean committed;
 
-    private StagedDirectory(Path target, Path staging, boolean overwrite) {
+    private StagedDirectory(Path target, Path staging, FileChannel lock, boolean overwrite) {
         this.target = target;
         this.staging = staging;
+        this.lock = lock;
         this.overwrite = overwrite;
     }
 
@@ -47,11 +59,60 @@ public final class StagedDirectory implements AutoCloseable {
         try {
             Path folder = Files.isDirectory(place) ? place : StagedFile.parent(place);
             Files.createDirectories(folder);
-            Path staging = Files.createTempDirectory(folder, "." + place.getFileName() + ".");
+            deleteAbandoned(place, StagedFile.parent(place));
+            deleteAbandoned(place, folder);
+            Path staging = Files.createTempDirectory(folder, prefix(place));
             Unfinished.add(staging);
-            return new StagedDirectory(place, staging, overwrite);
+            return new StagedDirectory(place, staging, locked(staging), overwrite);
         } catch (IOException e) {
             throw WriteFailure.explain(target, e);
+        }
+    }
+
+    private static String prefix(Path place) {
+        return "." + place.getFileName() + ".";
+    }
+
+    /// Closed with the folder; the lock goes with the channel, and with the process.
+    @SuppressWarnings("MustBeClosedChecker")
+    private static FileChannel locked(Path staging) throws IOException {
+        FileChannel channel =
+                FileChannel.open(staging.resolve(LOCK), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+        try {
+            channel.tryLock();
+            return channel;
+        } catch (IOException e) {
+            channel.close();
+            throw e;
+        }
+    }
+
+    /// Deletes the hidden folders for `place` in `folder` whose process is gone. One that cannot be deleted stays.
+    private static void deleteAbandoned(Path place, Path folder) throws IOException {
+        if (!Files.isDirectory(folder)) {
+            return;
+        }
+        List<Path> hidden;
+        try (Stream<Path> entries = Files.list(folder)) {
+            hidden = entries.filter(entry -> entry.getFileName().toString().startsWith(prefix(place)))
+                    .filter(entry -> Files.isRegularFile(entry.resolve(LOCK), LinkOption.NOFOLLOW_LINKS))
+                    .toList();
+        }
+        for (Path entry : hidden) {
+            if (isAbandoned(entry)) {
+                Unfinished.deleteTree(entry);
+            }
+        }
+    }
+
+    private static boolean isAbandoned(Path staging) {
+        try (FileChannel channel = FileChannel.open(staging.resolve(LOCK), StandardOpenOption.WRITE);
+                FileLock free = channel.tryLock()) {
+            return free != null;
+        } catch (OverlappingFileLockException e) {
+            return false; // this process holds it
+        } catch (IOException e) {
+            return false; // not ours to judge: another user's, or just gone
         }
     }
 
@@ -113,6 +174,11 @@ public final class StagedDirectory implements AutoCloseable {
     }
 
     private void deleteStaging() {
+        try {
+            lock.close();
+        } catch (IOException e) {
+            throw WriteFailure.explain(target, e);
+        }
         if (!Unfinished.deleteTree(staging)) {
             throw new NibbleException("cannot delete the unfinished folder '" + staging + "'", "delete it by hand");
         }
@@ -125,7 +191,9 @@ public final class StagedDirectory implements AutoCloseable {
 
     private List<Path> files() throws IOException {
         try (Stream<Path> tree = Files.walk(staging)) {
-            return tree.filter(path -> !Files.isDirectory(path)).sorted().toList();
+            return tree.filter(path -> !Files.isDirectory(path) && !path.equals(staging.resolve(LOCK)))
+                    .sorted()
+                    .toList();
         }
     }
 }

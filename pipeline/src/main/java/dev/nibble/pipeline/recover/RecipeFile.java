@@ -2,6 +2,7 @@ package dev.nibble.pipeline.recover;
 
 import dev.nibble.graph.Nearest;
 import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.ParserMessage;
 import dev.nibble.pipeline.recover.Algorithm.Setting;
 import dev.nibble.pipeline.recover.Recipe.Step;
 import dev.nibble.quant.weight.Scope;
@@ -60,7 +61,7 @@ public final class RecipeFile {
                     e);
         } catch (JacksonException e) {
             throw new NibbleException(
-                    "recipe '%s' is no readable TOML: %s".formatted(file, e.getOriginalMessage()),
+                    "recipe '%s' is no readable TOML: %s".formatted(file, ParserMessage.plain(e.getOriginalMessage())),
                     "see line " + (e.getLocation() == null ? 1 : e.getLocation().getLineNr()),
                     e);
         }

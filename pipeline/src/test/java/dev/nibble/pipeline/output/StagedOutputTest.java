@@ -86,6 +86,29 @@ class StagedOutputTest {
         assertEquals(List.of("a", "mine"), names(directory));
     }
 
+    /// A process that was killed holds no lock any more.
+    @Test
+    void whatAKilledProcessLeftBehindIsDeletedAndWhatARunningOneWritesIsNot() throws IOException {
+        Path out = directory.resolve("out");
+        for (Path folder : List.of(directory, Files.createDirectory(out))) {
+            Path abandoned = Files.createDirectory(folder.resolve(".out.123"));
+            Files.createFile(abandoned.resolve(".lock"));
+            Files.writeString(abandoned.resolve("model.onnx"), "half");
+        }
+        Path somebodys = Files.createDirectory(directory.resolve(".out.mine"));
+        try (StagedDirectory running = StagedDirectory.open(out, List.of(), false)) {
+            Files.writeString(running.file("a"), "1");
+            assertEquals(List.of(".out.mine", "out"), names(directory));
+            try (StagedDirectory second = StagedDirectory.open(out, List.of(), false)) {
+                Files.writeString(second.file("b"), "2");
+                second.commit();
+            }
+            running.commit();
+        }
+        assertEquals(List.of("a", "b"), names(out));
+        assertTrue(Files.exists(somebodys));
+    }
+
     @Test
     void aTakenNameInAFolderIsRefusedBeforeAnythingMoves() throws IOException {
         Files.writeString(directory.resolve("b"), "old");

@@ -1,6 +1,7 @@
 package dev.nibble.npu.profile.read;
 
 import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.ParserMessage;
 import dev.nibble.npu.profile.Advice;
 import dev.nibble.npu.profile.Profile.Offloaded;
 import dev.nibble.npu.profile.Section;
@@ -43,7 +44,8 @@ final class ReadJson {
                     && recorder.offloaded.isEmpty();
             if (nothing) {
                 throw new NibbleException(
-                        "'%s' is not JSON%s: %s".formatted(recorder.file, where, e.getOriginalMessage()),
+                        "'%s' is not JSON%s: %s"
+                                .formatted(recorder.file, where, ParserMessage.plain(e.getOriginalMessage())),
                         "was it cut? Write the profile anew",
                         e);
             }
