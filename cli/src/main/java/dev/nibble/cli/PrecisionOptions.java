@@ -107,7 +107,7 @@ final class PrecisionOptions {
             hideParamSyntax = true,
             split = ",",
             description =
-                    "zero-constant-channels, cle, smoothquant, retarget, seqmse, gptq, coordinate-descent, refit-scales, bias-correction, or none for "
+                    "zero-constant-channels, cle, absorb-high-bias, smoothquant, retarget, seqmse, gptq, coordinate-descent, refit-scales, bias-correction, or none for "
                             + "plain rounding (default: bias-correction).")
     private @Nullable List<String> algorithms;
 
@@ -116,7 +116,7 @@ final class PrecisionOptions {
             names = "--recipe",
             paramLabel = "R|FILE.toml",
             description =
-                    "plain; w4: seqmse and all that follows it; enhanced: all of --algorithms but smoothquant, for one scale a "
+                    "plain; w4: seqmse and all that follows it; enhanced: all of --algorithms but absorb-high-bias and smoothquant, for one scale a "
                             + "tensor; or a TOML file: steps, each on the operators in its scope.")
     private @Nullable String recipe;
 

@@ -14,6 +14,8 @@ public enum Algorithm {
     ZERO_CONSTANT_CHANNELS("zero-constant-channels"),
     /// Ranges of weights balanced across layers.
     EQUALIZE("cle"),
+    /// What channels have at least, moved into the biases behind; not exact with ReLU6 and padding.
+    ABSORB("absorb-high-bias"),
     /// Ranges behind normalizations moved into the weights that read them.
     SMOOTH("smoothquant", Setting.ALPHA),
     /// Least-squares weights for the quantized inputs.
@@ -126,7 +128,7 @@ public enum Algorithm {
     /// Whether this one changes the float model's channels before anything is quantized.
     public boolean preparesChannels() {
         return switch (this) {
-            case ZERO_CONSTANT_CHANNELS, EQUALIZE, SMOOTH -> true;
+            case ZERO_CONSTANT_CHANNELS, EQUALIZE, ABSORB, SMOOTH -> true;
             case RETARGET, SEQUENTIAL_MSE, GPTQ, COORDINATE_DESCENT, REFIT_SCALES, CORRECT_BIAS -> false;
         };
     }
@@ -135,7 +137,7 @@ public enum Algorithm {
     public boolean decidesWeights() {
         return switch (this) {
             case SEQUENTIAL_MSE, RETARGET, GPTQ, COORDINATE_DESCENT, REFIT_SCALES -> true;
-            case ZERO_CONSTANT_CHANNELS, EQUALIZE, SMOOTH, CORRECT_BIAS -> false;
+            case ZERO_CONSTANT_CHANNELS, EQUALIZE, ABSORB, SMOOTH, CORRECT_BIAS -> false;
         };
     }
 }

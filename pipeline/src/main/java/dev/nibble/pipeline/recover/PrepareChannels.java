@@ -12,6 +12,7 @@ import dev.nibble.graph.Tensor;
 import dev.nibble.pipeline.Progress;
 import dev.nibble.pipeline.output.RunDirectory;
 import dev.nibble.quant.place.Overrides;
+import dev.nibble.quant.weight.AbsorbHighBias;
 import dev.nibble.quant.weight.ChannelActivity;
 import dev.nibble.quant.weight.EqualizeCrossLayer;
 import dev.nibble.quant.weight.ZeroConstantChannels;
@@ -134,6 +135,14 @@ public final class PrepareChannels {
                     changed, new EqualizeCrossLayer.Rule.Weights(), equalize.scope(), activity, frozen);
             changed = result.model();
             passes.add(record(Algorithm.EQUALIZE, result.changes(), result.skipped()));
+        }
+        Recipe.Step absorb = recipe.step(Algorithm.ABSORB).orElse(null);
+        if (absorb != null) {
+            Map<String, ChannelActivity> activity = new LinkedHashMap<>();
+            observe(changed, data, executor, threads, progress, activity, activity);
+            AbsorbHighBias.Result result = AbsorbHighBias.apply(changed, absorb.scope(), activity, frozen);
+            changed = result.model();
+            passes.add(record(Algorithm.ABSORB, result.changes(), result.skipped()));
         }
         Recipe.Step smooth = recipe.step(Algorithm.SMOOTH).orElse(null);
         if (smooth != null) {

@@ -15,13 +15,18 @@ import dev.nibble.quant.measure.SignalToNoise;
 import dev.nibble.quant.place.Overrides;
 import dev.nibble.report.PassRecord;
 import dev.nibble.run.OrtExecutor;
+import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -50,6 +55,43 @@ class PrepareChannelsTest {
                 leastDecibels,
                 EQUALIZING,
                 Set.of(changing.split(" ")));
+    }
+
+    /// The models of PP-OCR, on pixels drawn by chance from −1 to 1.
+    @Tag("slow")
+    @ParameterizedTest
+    @CsvSource({"ch_PP-OCRv4_rec_infer, 48, 160, cle smoothquant", "ch_ppocr_mobile_v2.0_cls_infer, 48, 192, cle"})
+    void textRecognizersComputeTheSame(String name, int height, int width, String changing, @TempDir Path folder)
+            throws IOException {
+        Path model = folder.resolve(name + ".onnx");
+        try (InputStream in = getClass().getResourceAsStream("/models/" + name + ".onnx")) {
+            Files.copy(in, model);
+        }
+        Random random = new Random(1);
+        float[] pixels = new float[216 * 3 * height * width];
+        for (int i = 0; i < pixels.length; i++) {
+            pixels[i] = 2 * random.nextFloat() - 1;
+        }
+        assertComputesTheSame(
+                model,
+                NpyFile.write(folder.resolve("pixels.npy"), pixels, 216, 3, height, width),
+                DataOptions.NONE,
+                8,
+                90,
+                EQUALIZING,
+                Set.of(changing.split(" ")));
+    }
+
+    /// MiniLM comes from Maven Central by `tools/bench.sh text`. Its normalizations feed residuals too, so that there is
+    /// nothing to move behind them; `cle` finds the feed-forward layers behind no activation that commutes.
+    @Tag("slow")
+    @Test
+    void sentencesAreEmbeddedTheSame() {
+        Path model = upwards(".nibble/bench/minilm/all-minilm-l6-v2.onnx");
+        TextOptions text = new TextOptions(
+                upwards(".nibble/bench/minilm/all-minilm-l6-v2-tokenizer.json"), null, null, null, null);
+        assertComputesTheSame(
+                model, shared("data/stsb-en-dev.csv"), DataOptions.NONE.withText(text), 8, 100, EQUALIZING, Set.of());
     }
 
     /// Some channels of this network are dead, their weights near 0. Pixels from 0 to 255, where it wants them normalized,
@@ -122,13 +164,17 @@ class PrepareChannelsTest {
     }
 
     private static Path shared(String path) {
+        return upwards("shared/assets/" + path);
+    }
+
+    private static Path upwards(String path) {
         for (Path folder = Path.of("").toAbsolutePath(); folder != null; folder = folder.getParent()) {
-            Path file = folder.resolve("shared/assets").resolve(path);
+            Path file = folder.resolve(path);
             if (Files.exists(file)) {
                 return file;
             }
         }
-        Assumptions.abort("shared/assets/" + path + " is not there");
+        Assumptions.abort(path + " is not there");
         throw new AssertionError();
     }
 }

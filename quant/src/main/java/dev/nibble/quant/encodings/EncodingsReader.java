@@ -96,7 +96,14 @@ public final class EncodingsReader {
                         "a supergroup has at least two operators, but has " + operators,
                         "write {\"op_list\": [\"Conv\", \"Relu\"], \"fuse\": true}");
             }
-            fusions.add(new Overrides.Fusion(operators, group.flag("fuse").orElse(true)));
+            boolean fuse = group.flag("fuse").orElse(true);
+            if (fusions.contains(new Overrides.Fusion(operators, !fuse))) {
+                throw group.error(
+                        "the supergroup %s is to be fused and to be taken apart"
+                                .formatted(String.join(", ", operators)),
+                        "keep one of both entries");
+            }
+            fusions.add(new Overrides.Fusion(operators, fuse));
         }
         return fusions;
     }

@@ -3,6 +3,7 @@ package dev.nibble.quant.place;
 import dev.nibble.graph.Graph;
 import dev.nibble.graph.Initializer;
 import dev.nibble.graph.Model;
+import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.Node;
 import dev.nibble.graph.Shape;
 import dev.nibble.quant.Encoding;
@@ -159,6 +160,17 @@ final class PlanBuilder {
         }
     }
 
+    /// @throws NibbleException where the user wants the chain as one, and an encoding for `inner` inside of it
+    private void requireNotFused(List<Node> chain, String inner) {
+        List<String> operators = chain.stream().map(Node::opType).toList();
+        if (precision.overrides().fusions().contains(new Overrides.Fusion(operators, true))) {
+            throw new NibbleException(
+                    "the overrides contradict each other: %s is to be one supergroup, and '%s' inside of it is to have an encoding"
+                            .formatted(String.join(", ", operators), inner),
+                    "leave out '%s', or the supergroup".formatted(inner));
+        }
+    }
+
     private void passOnSupergroups() {
         for (List<Node> chain : new Supergroups(graph, rules, precision.overrides()).find()) {
             for (int i = chain.size() - 1; i > 0; i--) {
@@ -166,6 +178,7 @@ final class PlanBuilder {
                 String before = chain.get(i - 1).output(0);
                 String behind = node.output(0);
                 if (precision.overrides().places(before)) {
+                    requireNotFused(chain, before);
                     continue;
                 }
                 groupInner.add(before);

@@ -158,6 +158,10 @@ class OverridesTest {
                         + " 'flatten_out': {'bitwidth': 8, 'min': 0, 'max': 2}}} | contradict each other | have one encoding",
                 "{'activation_encodings': {'input': {'dtype': 'float'}}} | cannot stay in float: | keep the output",
                 "{'activation_encoding': {}} | unknown key 'activation_encoding' | did you mean 'activation_encodings'?",
+                "{'supergroups': [{'op_list': ['Conv', 'Relu']}, {'op_list': ['Conv', 'Relu'], 'fuse': false}]}"
+                        + " | Conv, Relu is to be fused and to be taken apart | keep one",
+                "{'supergroups': [{'op_list': ['Conv', 'Relu']}], 'activation_encodings': {'conv2d_1_out': {'dtype': 'int16'}}}"
+                        + " | 'conv2d_1_out' inside of it is to have an encoding | leave out 'conv2d_1_out'",
                 "{'supergroups': [{'op_list': ['Conv']}]} | at least two operators | op_list",
                 "{} | there is neither a 'version' nor | overrides init MODEL",
             })
