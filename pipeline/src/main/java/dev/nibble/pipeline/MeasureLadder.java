@@ -43,6 +43,8 @@ final class MeasureLadder {
             Progress progress) {
         List<LadderRung> rungs = new ArrayList<>();
         for (int count = 0; count < recipe.steps().size(); count++) {
+            // What the rung before left lies outside the heap too, and would be there until the heap is full.
+            System.gc();
             long start = System.nanoTime();
             QuantizedModel quantized = quantize.apply(recipe.first(count));
             double seconds = (System.nanoTime() - start) / 1e9;
