@@ -85,6 +85,7 @@ final class DemoCommand extends NibbleCommand {
                         new QuantizeOptions.Samples(lines, data, lines.toString()),
                         Map.of("x", new long[] {-1, 3, 48, 320}),
                         "auto",
+                        OptionalInt.empty(),
                         everywhere().threads(),
                         everywhere().memory(),
                         Optional.of(device),

@@ -49,6 +49,14 @@ final class EvaluateCommand extends NibbleCommand {
     private String metric;
 
     @Option(
+            order = 134,
+            names = "--generate",
+            paramLabel = "N",
+            description = "Tokens that a language model writes after each of 20 prompts, beside the reference's "
+                    + "(default: 100, unless that takes more than a minute; 0: none).")
+    private @Nullable Integer generate;
+
+    @Option(
             order = 140,
             names = "--max-drop",
             paramLabel = "POINTS",
@@ -75,6 +83,7 @@ final class EvaluateCommand extends NibbleCommand {
                         samples.samples(terminal),
                         everywhere().shapesByName(),
                         metric,
+                        GenerateOption.tokens(generate),
                         everywhere().threads(),
                         everywhere().memory(),
                         on.htp(this),

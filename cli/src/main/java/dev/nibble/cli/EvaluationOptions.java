@@ -61,12 +61,16 @@ final class EvaluationOptions {
         if (!given()) {
             return Optional.empty();
         }
-        Path sameLabels = data == null ? base.labels() : null;
+        // The same file once more has the same labels and lengths.
+        Path named = data == null ? null : terminal.resolve(data);
+        boolean same =
+                named == null || calibration.map(c -> c.path().equals(named)).orElse(false);
+        Path sameLabels = same ? base.labels() : null;
         DataOptions options = base.withChoice(skip, every, take)
                 .withLabels(
                         labels == null ? sameLabels : terminal.resolve(labels),
                         labelColumn == null ? base.labelColumn() : labelColumn);
-        if (data != null || lengths != null) {
+        if (!same || lengths != null) {
             TextOptions text = base.text();
             Path own = lengths == null ? null : terminal.resolve(lengths);
             options = options.withText(

@@ -79,6 +79,14 @@ final class QuantizeCommand extends NibbleCommand {
     private String metric;
 
     @Option(
+            order = 42,
+            names = "--generate",
+            paramLabel = "N",
+            description = "Tokens that a language model writes after each of 20 prompts, beside the float model's "
+                    + "(default: 100, unless that takes more than a minute; 0: none).")
+    private @Nullable Integer generate;
+
+    @Option(
             order = 43,
             names = "--run-dir",
             paramLabel = "DIR",
@@ -144,6 +152,7 @@ final class QuantizeCommand extends NibbleCommand {
                 precision.quantizedIo(),
                 encodingsVersion,
                 metric,
+                GenerateOption.tokens(generate),
                 everywhere().threads(),
                 everywhere().seed(),
                 everywhere()

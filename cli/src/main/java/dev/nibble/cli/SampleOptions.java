@@ -95,7 +95,9 @@ final class SampleOptions {
             order = 114,
             names = "--tokenizer",
             paramLabel = "FILE",
-            description = "tokenizer.json for samples that are text: .txt, .csv or .jsonl.")
+            description =
+                    "tokenizer.json for samples that are text: .txt, .csv or .jsonl. With --lengths: for showing ids "
+                            + "as text, also llama2.c's tokenizer.bin.")
     private @Nullable Path tokenizer;
 
     @Option(

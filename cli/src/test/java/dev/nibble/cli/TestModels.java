@@ -178,7 +178,10 @@ final class TestModels {
         return npy(file, "|u1", count + ",", labels);
     }
 
-    private static Path npy(Path file, String type, String dims, byte[] data) throws IOException {
+    /// `.npy` of little-endian `data`.
+    ///
+    /// @param dims the shape as Python writes it, with a comma after each dimension
+    static Path npy(Path file, String type, String dims, byte[] data) throws IOException {
         String header = "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }".formatted(type, dims);
         int pad = 64 - (10 + header.length() + 1) % 64;
         byte[] text = (header + " ".repeat(pad) + "\n").getBytes(StandardCharsets.US_ASCII);

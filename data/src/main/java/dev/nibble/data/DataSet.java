@@ -206,6 +206,21 @@ public final class DataSet implements AutoCloseable {
         return samples.tokens(at(index));
     }
 
+    /// The token ids of sample `index` that count, where it is a text.
+    public Optional<long[]> tokenIds(long index) {
+        return samples.tokenIds(at(index));
+    }
+
+    /// Sample `index` as text, where it is one: as it was read, or made of its token ids.
+    public Optional<String> text(long index) {
+        return samples.text(at(index));
+    }
+
+    /// The text that token ids stand for, where there is a tokenizer.
+    public Optional<String> textOf(long[] ids) {
+        return samples.textOf(ids);
+    }
+
     /// Whether samples 2k and 2k+1 are two texts that are to be compared, and so were chosen.
     public boolean paired() {
         long skip = options.skip() == null ? 0 : options.skip();

@@ -44,6 +44,21 @@ public interface Samples extends AutoCloseable {
         return OptionalInt.empty();
     }
 
+    /// The token ids of sample `index` that count, where it is a text.
+    default Optional<long[]> tokenIds(long index) {
+        return Optional.empty();
+    }
+
+    /// Sample `index` as text, where it is one.
+    default Optional<String> text(long index) {
+        return Optional.empty();
+    }
+
+    /// The text that token ids stand for, where there is a tokenizer.
+    default Optional<String> textOf(long[] ids) {
+        return Optional.empty();
+    }
+
     /// Whether samples 2k and 2k+1 belong together: two texts that are to be compared.
     default boolean paired() {
         return false;

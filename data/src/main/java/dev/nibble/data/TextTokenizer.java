@@ -15,7 +15,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /// A `tokenizer.json`, run by Hugging Face's own library. Safe for several threads.
-final class TextTokenizer implements AutoCloseable {
+final class TextTokenizer implements TokenText {
     private final HuggingFaceTokenizer tokenizer;
     private final int maxLength;
     private final long pad;
@@ -67,9 +67,14 @@ final class TextTokenizer implements AutoCloseable {
     }
 
     /// The tokens of `text`, special ones included.
-    TokenSamples.Tokens encode(String text) {
+    Tokens encode(String text) {
         Encoding encoding = tokenizer.encode(text);
-        return new TokenSamples.Tokens(encoding.getIds(), encoding.getTypeIds());
+        return new Tokens(encoding.getIds(), encoding.getTypeIds());
+    }
+
+    @Override
+    public String of(long[] ids) {
+        return tokenizer.decode(ids, true);
     }
 
     /// Tokens a text; 0 where there is no limit.

@@ -5,6 +5,7 @@ import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.Shape;
 import dev.nibble.graph.Tensor;
 import java.lang.foreign.Arena;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,11 +21,13 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Samples are as long as their texts, unless the model's input has a fixed length or padding is asked for.
 final class TokenSamples implements Samples {
-    private final List<Part> parts;
+    private final TokenInputs inputs;
     private final List<Field> fields;
     private final long size;
     private final LongFunction<Tokens> tokens;
     private final LongFunction<String> names;
+    private final LongFunction<Optional<String>> texts;
+    private final @Nullable TokenText decoder;
     private final @Nullable LongFunction<Label> labels;
     private final boolean paired;
     private final List<Finding> findings;
@@ -36,49 +39,25 @@ final class TokenSamples implements Samples {
     /// The sample that was asked for last: its fields are read one after the other.
     private record Last(long index, Tokens tokens) {}
 
-    /// Ids of a text; all of them count.
-    ///
-    /// @param types which of two texts each token is of
-    record Tokens(long[] ids, long[] types) {}
-
-    /// What an input gets.
-    private enum Part {
-        IDS,
-        MASK,
-        TYPES,
-        POSITIONS;
-
-        static Optional<Part> of(InputSpec input, boolean only) {
-            String name = input.name().toLowerCase(Locale.ROOT);
-            if (name.contains("mask")) {
-                return Optional.of(MASK);
-            }
-            if (name.contains("type") || name.contains("segment")) {
-                return Optional.of(TYPES);
-            }
-            if (name.contains("position")) {
-                return Optional.of(POSITIONS);
-            }
-            boolean ids = only || name.contains("ids") || name.contains("token") || name.contains("input");
-            return ids ? Optional.of(IDS) : Optional.empty();
-        }
-    }
-
     private TokenSamples(
             List<InputSpec> inputs,
             long size,
             LongFunction<Tokens> tokens,
             LongFunction<String> names,
+            LongFunction<Optional<String>> texts,
+            @Nullable TokenText decoder,
             @Nullable LongFunction<Label> labels,
             boolean paired,
             List<Finding> findings,
             long length,
             long pad,
             Runnable close) {
-        this.parts = parts(inputs);
+        this.inputs = TokenInputs.of(inputs);
         this.size = size;
         this.tokens = tokens;
         this.names = names;
+        this.texts = texts;
+        this.decoder = decoder;
         this.labels = labels;
         this.paired = paired;
         this.findings = findings;
@@ -90,30 +69,6 @@ final class TokenSamples implements Samples {
                 .toList();
     }
 
-    private static List<Part> parts(List<InputSpec> inputs) {
-        List<Part> parts = new ArrayList<>();
-        for (InputSpec input : inputs) {
-            parts.add(Part.of(input, inputs.size() == 1)
-                    .filter(_ -> input.dims().length == 2)
-                    .orElseThrow(() -> new NibbleException(
-                            "it is not known what input '%s' of shape %s gets of a text"
-                                    .formatted(input.name(), input.shapeText()),
-                            "inputs of shape [N, tokens] called input_ids, attention_mask, token_type_ids and"
-                                    + " position_ids are filled; store the others as .npz")));
-        }
-        return parts;
-    }
-
-    /// The length that the model's inputs insist on; −1 where they leave it open.
-    private static long fixedLength(List<InputSpec> inputs) {
-        long length = -1;
-        for (InputSpec input : inputs) {
-            long[] dims = input.dims();
-            length = dims.length == 2 ? Math.max(length, dims[1]) : length;
-        }
-        return length;
-    }
-
     /// The texts of a `.txt`, `.csv` or `.jsonl`.
     static TokenSamples texts(Path path, DataOptions options, List<InputSpec> inputs) {
         Path file = options.text().tokenizer();
@@ -121,13 +76,9 @@ final class TokenSamples implements Samples {
             throw new IllegalArgumentException("no tokenizer");
         }
         TextTable table = TextTable.read(path, options.labelColumn());
-        long fixed = fixedLength(inputs);
+        long fixed = TokenInputs.of(inputs).fixedLength();
         Integer most = options.text().maxLength();
-        if (fixed > 0 && most != null && most > fixed) {
-            throw new NibbleException(
-                    "--max-length %d is more than the %d tokens that the model takes".formatted(most, fixed),
-                    "leave it out, or bind a longer input with --shape");
-        }
+        requireWithin(most, fixed);
         TextTokenizer tokenizer = TextTokenizer.open(file, most != null ? most : fixed > 0 ? (int) fixed : 0);
         try {
             int texts = table.rows().getFirst().texts().size();
@@ -148,6 +99,8 @@ final class TokenSamples implements Samples {
                     (long) table.rows().size() * texts,
                     i -> tokenizer.encode(row.apply(i).texts().get((int) (i % texts))),
                     i -> texts == 1 ? "text " + i : "text %d of row %d".formatted(i % 2 + 1, i / 2),
+                    i -> Optional.of(row.apply(i).texts().get((int) (i % texts))),
+                    tokenizer,
                     !table.labelled()
                             ? null
                             : i -> Label.of(String.valueOf(row.apply(i).label())),
@@ -169,7 +122,14 @@ final class TokenSamples implements Samples {
         if (lengthsFile == null) {
             throw new IllegalArgumentException("no lengths");
         }
+        TokenText text = decoder(options.tokenizer());
         Arena arena = Arena.ofShared();
+        Runnable close = () -> {
+            arena.close();
+            if (text != null) {
+                text.close();
+            }
+        };
         try {
             String where = "'" + path + "'";
             NpyArray ids = NpyArray.parse(MappedFile.map(path, arena), where);
@@ -184,7 +144,8 @@ final class TokenSamples implements Samples {
                         "there are %d samples but the lengths have shape %s".formatted(ids.samples(), lengths.shape()),
                         "give one length a sample");
             }
-            long fixed = fixedLength(inputs);
+            long fixed = TokenInputs.of(inputs).fixedLength();
+            requireWithin(options.maxLength(), fixed);
             long most = Math.min(
                     options.maxLength() == null ? Long.MAX_VALUE : options.maxLength(),
                     fixed > 0 ? fixed : Long.MAX_VALUE);
@@ -210,16 +171,37 @@ final class TokenSamples implements Samples {
                     ids.samples(),
                     tokens,
                     i -> "sample " + i,
+                    _ -> Optional.empty(),
+                    text,
                     null,
                     false,
                     List.of(),
                     pads ? length : -1,
                     0,
-                    arena::close);
+                    close);
         } catch (Throwable e) {
-            arena.close();
+            close.run();
             throw e;
         }
+    }
+
+    private static void requireWithin(@Nullable Integer most, long fixed) {
+        if (fixed > 0 && most != null && most > fixed) {
+            throw new NibbleException(
+                    "--max-length %d is more than the %d tokens that the model takes".formatted(most, fixed),
+                    "leave it out, or bind a longer input with --shape");
+        }
+    }
+
+    /// What turns ids into text where a file for that was given.
+    private static @Nullable TokenText decoder(@Nullable Path file) {
+        if (file == null) {
+            return null;
+        }
+        if (file.toString().toLowerCase(Locale.ROOT).endsWith(".bin") && Files.isRegularFile(file)) {
+            return LlamaVocabulary.read(file);
+        }
+        return TextTokenizer.open(file, 0);
     }
 
     @Override
@@ -250,17 +232,7 @@ final class TokenSamples implements Samples {
     @Override
     public Tensor read(long index, int field) {
         Tokens sample = sample(index);
-        int count = sample.ids().length;
-        long[] values = new long[length < 0 ? count : (int) length];
-        for (int i = 0; i < values.length; i++) {
-            boolean counts = i < count;
-            values[i] = switch (parts.get(field)) {
-                case IDS -> counts ? sample.ids()[i] : pad;
-                case MASK -> counts ? 1 : 0;
-                case TYPES -> counts ? sample.types()[i] : 0;
-                case POSITIONS -> i;
-            };
-        }
+        long[] values = inputs.values(field, sample, length < 0 ? sample.ids().length : (int) length, pad);
         return Tensor.of(Shape.of(values.length), values);
     }
 
@@ -277,6 +249,22 @@ final class TokenSamples implements Samples {
     @Override
     public OptionalInt tokens(long index) {
         return OptionalInt.of(sample(index).ids().length);
+    }
+
+    @Override
+    public Optional<long[]> tokenIds(long index) {
+        return Optional.of(sample(index).ids().clone());
+    }
+
+    @Override
+    public Optional<String> text(long index) {
+        Optional<String> own = texts.apply(index);
+        return own.isPresent() ? own : textOf(sample(index).ids());
+    }
+
+    @Override
+    public Optional<String> textOf(long[] ids) {
+        return decoder == null ? Optional.empty() : Optional.of(decoder.of(ids));
     }
 
     @Override

@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 
 /// `demo`: the main job on a real text recogniser and text lines drawn on the spot, with everything it used left in the
@@ -66,6 +67,7 @@ public final class Demo {
                             false,
                             "1.0.0",
                             "auto",
+                            OptionalInt.empty(),
                             threads,
                             seed,
                             OptionalLong.empty(),

@@ -21,6 +21,7 @@ import dev.nibble.report.EvaluateDocument;
 import dev.nibble.report.EvaluateDocument.Entry;
 import dev.nibble.report.Figures;
 import dev.nibble.report.Finding;
+import dev.nibble.report.GeneratedText;
 import dev.nibble.report.Interval;
 import dev.nibble.run.OrtExecutor;
 import java.nio.file.Path;
@@ -28,6 +29,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -54,6 +56,7 @@ public final class Evaluate {
     /// @param reference the model to compare with on the same samples
     /// @param shapes shapes of inputs, by name
     /// @param metric see [TaskMetrics#NAMES]
+    /// @param generate tokens that a language model writes after each prompt, see [GenerateText]
     /// @param memory what the samples of a batch and their values may take
     /// @param htp where to run the model beside the CPU; empty: on the CPU only
     /// @param version of Nibble, for the document
@@ -63,6 +66,7 @@ public final class Evaluate {
             QuantizeOptions.Samples data,
             Map<String, long[]> shapes,
             String metric,
+            OptionalInt generate,
             int threads,
             MemoryBudget memory,
             Optional<HtpDevice> htp,
@@ -107,21 +111,31 @@ public final class Evaluate {
                         "give --labels FILE, or --reference FLOAT.onnx to compare the outputs");
             }
             OrtExecutor executor = new OrtExecutor();
-            Integer batch = data.options().batch();
-            List<Evaluation.Outcome> outcomes = Evaluation.of(
-                    variants,
-                    data,
-                    metrics,
-                    executor,
-                    options.threads(),
-                    batch == null
-                            ? Math.max(
-                                    Evaluation.batch(variants, data, options.memory(), BATCH, executor),
-                                    htp.map(HtpExecutor::children).orElse(1))
-                            : batch,
-                    doctor,
-                    progress);
+            Integer given = data.options().batch();
+            int batch = given == null
+                    ? Math.max(
+                            Evaluation.batch(variants, data, options.memory(), BATCH, executor),
+                            htp.map(HtpExecutor::children).orElse(1))
+                    : given;
+            List<Evaluation.Outcome> outcomes =
+                    Evaluation.of(variants, data, metrics, executor, options.threads(), batch, doctor, progress);
             samples = data.size();
+            if (reference != null && htp.isEmpty()) {
+                GenerateText how = new GenerateText(
+                        options.generate(),
+                        data,
+                        batch,
+                        executor,
+                        new Executor.Options(options.threads(), Executor.Optimization.OFF),
+                        progress,
+                        findings::add);
+                generated = GenerateText.of(how, metrics.get(), reference.model(), model.model())
+                        .orElse(null);
+            } else if (options.generate().orElse(0) > 0) {
+                throw new NibbleException(
+                        "--generate compares with what a reference writes, on the CPU",
+                        "give --reference FLOAT.onnx, and leave --on htp away");
+            }
             data.findings().forEach(finding -> findings.add(Findings.of(finding)));
             int first = reference == null ? 0 : 1;
             List<Evaluation.Outcome> measured = outcomes.subList(first, outcomes.size());
@@ -163,6 +177,7 @@ public final class Evaluate {
                 htp.isPresent() ? HtpDevice.NAME : "cpu",
                 headline.optimization(),
                 entries.subList(1, entries.size()),
+                generated,
                 findings,
                 seconds);
     }
@@ -171,6 +186,8 @@ public final class Evaluate {
     private @Nullable Interval valueInterval;
 
     private @Nullable Interval referenceInterval;
+
+    private @Nullable GeneratedText generated;
 
     private void entries(Evaluation.@Nullable Outcome reference, Evaluation.Outcome outcome) {
         String optimization = outcome.variant().name();

@@ -71,15 +71,16 @@ record MeasureWritten(
             variants.add(new Variant("off", qdq, Executor.Optimization.OFF));
             Variant byDefault = new Variant("default", qdq, Executor.Optimization.DEFAULT);
             variants.add(byDefault);
+            int batch = options.batch() > 0
+                    ? options.batch()
+                    : Evaluation.batch(variants, data, options.memory(), MEASURED_BATCH, executor);
             List<Evaluation.Outcome> outcomes = Evaluation.of(
                     variants,
                     data,
                     metrics,
                     executor,
                     options.threads(),
-                    options.batch() > 0
-                            ? options.batch()
-                            : Evaluation.batch(variants, data, options.memory(), MEASURED_BATCH, executor),
+                    batch,
                     new Doctor(),
                     progress,
                     (variant, e) -> {
@@ -112,6 +113,15 @@ record MeasureWritten(
             }
             report.pictures(SamplePictures.of(
                     prepared.original(), qdq, data, outcomes, executor, optimization(Executor.Optimization.OFF)));
+            GenerateText generate = new GenerateText(
+                    options.generate(),
+                    data,
+                    batch,
+                    executor,
+                    optimization(Executor.Optimization.OFF),
+                    progress,
+                    report::finding);
+            GenerateText.of(generate, metrics.get(), prepared.original(), qdq).ifPresent(report::generated);
             report.samples(new Samples(
                     options.calibration().isPresent() ? calibration.size() : 0,
                     data.size(),

@@ -14,6 +14,7 @@ import dev.nibble.graph.pass.Passes;
 import dev.nibble.graph.pass.Simplify;
 import dev.nibble.graph.shape.ShapeInference;
 import dev.nibble.graph.summary.ModelSummary;
+import dev.nibble.pipeline.measure.TaskMetrics;
 import dev.nibble.report.Finding;
 import dev.nibble.report.ModelInfo;
 import dev.nibble.report.PassRecord;
@@ -120,7 +121,7 @@ public record PreparedModel(
         return graph.consumers(input).stream()
                 .filter(node -> node.is("Gather") && node.intAttribute("axis", 0) == 0)
                 .filter(node -> node.input(1).equals(input) && !node.input(0).equals(input))
-                .flatMap(node -> graph.initializer(node.input(0)).stream())
+                .flatMap(node -> graph.initializer(TaskMetrics.table(graph, node)).stream())
                 .map(Initializer::shape)
                 .filter(shape -> shape.rank() > 0)
                 .mapToLong(shape -> shape.dim(0))

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.stream.Stream;
 
@@ -35,6 +36,7 @@ import java.util.stream.Stream;
 /// @param quantizedIo whether the written model takes and gives integers
 /// @param encodingsVersion `0.6.1`, `1.0.0` or `2.0.0`
 /// @param metric see [dev.nibble.pipeline.measure.TaskMetrics#NAMES]
+/// @param generate tokens that a language model writes after each prompt, see [GenerateText]
 /// @param maxMemory bytes that the samples of a batch and their activations may take
 /// @param runDirectory where finished stages are kept
 /// @param ladder whether the model is measured after each step of the recipe
@@ -58,6 +60,7 @@ public record QuantizeOptions(
         boolean quantizedIo,
         String encodingsVersion,
         String metric,
+        OptionalInt generate,
         int threads,
         long seed,
         OptionalLong maxMemory,

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 /// @param on `cpu` or `htp`
 /// @param optimization ONNX Runtime's graph optimization: `off` or `default`
 /// @param others further metrics of the same run
+/// @param generated what the model and the reference write; absent where the task is another, or nothing was written
 /// @param evaluateSeconds wall time
 public record EvaluateDocument(
         int schemaVersion,
@@ -29,6 +30,7 @@ public record EvaluateDocument(
         String on,
         String optimization,
         List<Entry> others,
+        @Nullable GeneratedText generated,
         List<Finding> findings,
         @Nullable Double evaluateSeconds)
         implements Document {

@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
 /// @param passes in the order in which they ran
 /// @param ladder plain rounding, then the recipe step by step; empty where that was not asked for
 /// @param channelRanges of the weight whose channels differed most before they were prepared; absent where none were
+/// @param generated what the float and the quantized model write; absent where the task is another, or nothing was written
 /// @param assumptions what was taken for granted, a sentence each
 /// @param badges where the numbers of a field come from, by the field's name (`metric`, `tensors.sqnrDb`, …)
 /// @param next best first
@@ -50,6 +51,7 @@ public record ResultDocument(
         List<Finding> findings,
         List<FileRecord> files,
         List<SamplePicture> pictures,
+        @Nullable GeneratedText generated,
         Timings timings,
         @Nullable Long peakRssBytes,
         Reproduce reproduce,

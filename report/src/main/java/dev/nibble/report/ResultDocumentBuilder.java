@@ -25,6 +25,7 @@ public final class ResultDocumentBuilder {
     private final List<Finding> findings = new ArrayList<>();
     private final List<FileRecord> files = new ArrayList<>();
     private final List<SamplePicture> pictures = new ArrayList<>();
+    private @Nullable GeneratedText generated;
     private @Nullable Timings timings;
     private @Nullable Long peakRssBytes;
     private @Nullable Reproduce reproduce;
@@ -142,6 +143,11 @@ public final class ResultDocumentBuilder {
         return this;
     }
 
+    public ResultDocumentBuilder generated(GeneratedText value) {
+        generated = value;
+        return this;
+    }
+
     public ResultDocumentBuilder timings(Timings value) {
         timings = value;
         return this;
@@ -207,6 +213,7 @@ public final class ResultDocumentBuilder {
                 findings,
                 files,
                 pictures,
+                generated,
                 Values.present("timings", timings),
                 peakRssBytes,
                 Values.present("reproduce", reproduce),

@@ -152,6 +152,7 @@ class ReportJsonTest {
                 "cpu",
                 "off",
                 List.of(new EvaluateDocument.Entry("sqnrDb", 30.5, 500, null, null, null)),
+                new GeneratedText(1, 4, 0.75, 0, true, List.of(new GeneratedText.Sample("a", "b", "c", "d", 0.75, 3))),
                 List.of(finding),
                 1.5));
         roundTrip(new CompareDocument(

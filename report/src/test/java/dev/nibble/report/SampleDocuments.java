@@ -80,6 +80,13 @@ public final class SampleDocuments {
                         "cat",
                         new SamplePicture.Answer("cat", 0.98, true),
                         new SamplePicture.Answer("dog", 0.51, false))))
+                .generated(new GeneratedText(
+                        1,
+                        4,
+                        0.75,
+                        0,
+                        true,
+                        List.of(new GeneratedText.Sample("sample 0", "Once", " there was", " there is", 0.75, 3))))
                 .assumption("The symbolic batch was bound to 1.")
                 .build();
     }
@@ -175,6 +182,14 @@ public final class SampleDocuments {
                                 "Use a rule set that fuses them: --target sm8650")))
                 .files(files(10_336_912, 0.27))
                 .pictures(imagePictures(12))
+                .generated(new GeneratedText(
+                        1,
+                        8,
+                        0.5,
+                        0,
+                        true,
+                        List.of(new GeneratedText.Sample(
+                                "sample 7", "Once upon", "a time there was", "a time three friends", 0.5, 4))))
                 .next(new NextStep(
                         "nibble quantize imagenet_mobilenetv1_075_224.onnx --data nips17_224.zip --algorithms cle,bias-correction --out out2",
                         "equalization and bias correction bring back most of such a loss"))

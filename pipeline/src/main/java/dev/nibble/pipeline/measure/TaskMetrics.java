@@ -121,7 +121,7 @@ public final class TaskMetrics {
         for (ValueInfo input : model.graph().feeds()) {
             for (Node reader : model.graph().consumers(input.name())) {
                 if (reader.is("Gather") && reader.input(1).equals(input.name())) {
-                    Optional<Shape> table = model.graph().shape(reader.input(0));
+                    Optional<Shape> table = model.graph().shape(table(model.graph(), reader));
                     if (table.isPresent() && table.get().rank() == 2) {
                         return table.get().dim(0);
                     }
@@ -129,6 +129,14 @@ public final class TaskMetrics {
             }
         }
         return -1;
+    }
+
+    /// What `gather` looks up in, as stored: in a quantized file codes before a DequantizeLinear, which has no shape.
+    public static String table(Graph graph, Node gather) {
+        return graph.producer(gather.input(0))
+                .filter(node -> node.is("DequantizeLinear"))
+                .map(node -> node.input(0))
+                .orElse(gather.input(0));
     }
 
     private static Supplier<List<TaskMetric>> nextTokens(Model model, DataSet data) {

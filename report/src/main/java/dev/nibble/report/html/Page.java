@@ -4,6 +4,7 @@ import dev.nibble.report.Badge;
 import dev.nibble.report.Figures;
 import dev.nibble.report.FileRecord;
 import dev.nibble.report.Finding;
+import dev.nibble.report.GeneratedText;
 import dev.nibble.report.Measurement;
 import dev.nibble.report.Metric;
 import dev.nibble.report.ResultDocument;
@@ -37,6 +38,9 @@ record Page(
         String chartData) {
     /// Histograms on the page.
     private static final int HISTOGRAMS = 10;
+
+    /// Generated texts on the page.
+    private static final int GENERATED = 6;
 
     /// Pictures up to this width show their pixels.
     private static final int SMALL_PIXELS = 96;
@@ -88,6 +92,14 @@ record Page(
                 .sorted(Comparator.comparing(
                         TensorRow::sqnrDb, Comparator.nullsLast(Comparator.<Double>naturalOrder())))
                 .toList();
+    }
+
+    /// The first texts that the models wrote.
+    List<GeneratedText.Sample> generatedSamples() {
+        GeneratedText generated = document.generated();
+        return generated == null
+                ? List.of()
+                : generated.samples().stream().limit(GENERATED).toList();
     }
 
     /// Those that only the quantized model gets wrong come first, then those where the answers differ.

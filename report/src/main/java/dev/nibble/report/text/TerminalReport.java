@@ -48,6 +48,7 @@ public final class TerminalReport {
             out.table(ladder(document.ladder()));
         }
         worth(out, document.passes());
+        GeneratedSection.write(out, document.generated(), "float", "quantized", all);
         List<LayerError> layers = document.layers().stream()
                 .sorted(Comparator.comparing(LayerError::blameDb, WORST_FIRST))
                 .toList();
@@ -74,6 +75,7 @@ public final class TerminalReport {
         Text out = new Text(style);
         findings(out, document.findings());
         out.table(EvaluateTable.of(document));
+        GeneratedSection.write(out, document.generated(), "reference", "model", false);
         out.line(document.model().path()
                 + (document.on().equals("htp")
                         ? ", on the HTP's emulator; on the CPU graph optimization is off"

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nibble.report.Figures;
 import dev.nibble.report.FileRecord;
+import dev.nibble.report.GeneratedText;
 import dev.nibble.report.LayerError;
 import dev.nibble.report.ResultDocument;
 import dev.nibble.report.SampleDocuments;
@@ -71,6 +72,11 @@ class HtmlReportTest {
         document.findings().forEach(f -> assertShows(text, f.code(), f.text(), String.valueOf(f.fix())));
         document.passes().forEach(p -> assertShows(text, p.name()));
         document.next().forEach(n -> assertShows(text, n.command(), n.why()));
+        GeneratedText generated = document.generated();
+        if (generated != null) {
+            assertShows(text, generated.summary());
+            generated.samples().forEach(s -> assertShows(text, s.prompt(), s.reference(), s.text()));
+        }
         document.pictures()
                 .forEach(p -> assertShows(text, p.name(), p.floatAnswer().text()));
     }

@@ -122,6 +122,7 @@ class TerminalReportTest {
                 "cpu",
                 "off",
                 List.of(),
+                null,
                 List.of(),
                 null);
         assertEquals("""
@@ -152,6 +153,7 @@ class TerminalReportTest {
                         new EvaluateDocument.Entry("htpToCpu.sqnrDb", 35.8, 500, null, null, null, "htp"),
                         new EvaluateDocument.Entry("top1", 0.9160, 500, null, 0.9173, -0.0013, "off"),
                         new EvaluateDocument.Entry("sqnrDb", 33.25, 500, null, null, null, "off")),
+                null,
                 List.of(),
                 null);
         assertEquals("""
