@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures, and writes the pages with figures:
-# tools/bench.sh results|text|htp|htp-numerics|htp-overhead|recovery|speed|memory|big|kernels|start|latency|tune
+# tools/bench.sh results|text|htp|htp-numerics|htp-overhead|recovery|speed|memory|big|kernels|start|latency|tune|tune-proof
 #
 #   results [--fresh]  docs/results.md: accuracy of every model at every setting; goes on where it stopped
 #   text [--fresh]     the same page: MiniLM (from Maven Central) and a small language model
@@ -15,7 +15,9 @@
 #   kernels [N]        the same page: inner loops in GB/s and range searches, by JMH
 #   start [N]          the same page: how fast short commands are
 #   latency            docs/latency-model.md: errors of the latency model, what its terms are worth, what fusion saves
-#   tune [GRAPH…]      docs/designs/tuning.md: gains of tune by both estimates (nibble htp install)
+#   tune [--fresh] [GRAPH…]  docs/designs/tuning.md: gains of tune by both estimates (nibble htp install); goes on where it
+#                      stopped; --fresh measures the graphs named, or all, again
+#   tune-proof [--fresh] [GRAPH…]  the same page: what tune applies, and that outputs stay as they were
 #
 #   NIBBLE_SHARED         the folder that holds assets/ (default: ../shared, or one further up)
 #   NIBBLE_SKIP_BUILD=1   run what is built

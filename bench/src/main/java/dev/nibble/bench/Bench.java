@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/// `tools/bench.sh results|text|htp|htp-numerics|htp-overhead|recovery|speed|memory|big|kernels|start|latency|tune`:
+/// `tools/bench.sh results|text|htp|htp-numerics|htp-overhead|recovery|speed|memory|big|kernels|start|latency|tune|tune-proof`:
 /// makes the pages with figures anew.
 public final class Bench {
     private static final int OVERHEAD_RUNS = 200;
@@ -66,7 +66,23 @@ public final class Bench {
                         ? 0
                         : 1;
             case "tune" ->
-                new TuneTable(shared(), HtpLibraries.of(System.getenv()), out::println)
+                new TuneTable(
+                                        shared(),
+                                        root.resolve(".nibble/bench"),
+                                        HtpLibraries.of(System.getenv()).require(),
+                                        arguments.remove("--fresh"),
+                                        Facts.here().nibble(),
+                                        out::println)
+                                .write(root.resolve("docs/designs/tuning.md"), arguments)
+                        ? 0
+                        : 1;
+            case "tune-proof" ->
+                new ProofTable(
+                                        shared(),
+                                        root.resolve(".nibble/bench"),
+                                        arguments.remove("--fresh"),
+                                        Facts.here().nibble(),
+                                        out::println)
                                 .write(root.resolve("docs/designs/tuning.md"), arguments)
                         ? 0
                         : 1;
@@ -74,7 +90,7 @@ public final class Bench {
                 throw new NibbleException(
                         "there is no benchmark '" + what + "'",
                         "choose results, text, htp, htp-numerics, htp-overhead, recovery, speed, memory, big, kernels, start,"
-                                + " latency or tune");
+                                + " latency, tune or tune-proof");
         };
     }
 

@@ -10,11 +10,9 @@ import dev.nibble.npu.fit.Families;
 import dev.nibble.pipeline.Progress;
 import dev.nibble.pipeline.tune.TuneModel;
 import dev.nibble.pipeline.tune.VerifyGains;
-import dev.nibble.report.TuneDocument;
 import dev.nibble.report.TuneDocument.CodeGain;
 import dev.nibble.target.Target;
 import dev.nibble.target.Targets;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -26,83 +24,65 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Consumer;
-import java.util.stream.Stream;
+import java.util.function.Predicate;
 
-/// `tools/bench.sh tune [GRAPH…]`: gains of `tune` by the latency model beside those by the compiler's own estimate, for
-/// each kind of change alone, in float on IQ-9075. The page has what is done so far after each graph.
+/// `tools/bench.sh tune [--fresh] [GRAPH…]`: gains of `tune` by the latency model beside those by the compiler's own
+/// estimate, for each kind of change alone, on IQ-9075. A row is kept as soon as it is measured, so that an interrupted
+/// run goes on where it stopped; the page always has all rows that are known.
 final class TuneTable {
     private static final String TARGET = "qcs9075";
 
-    private final Path shared;
+    private final KeptRows kept;
     private final HtpLibraries libraries;
+    private final boolean fresh;
+    private final String nibble;
     private final Consumer<String> said;
 
-    TuneTable(Path shared, HtpLibraries libraries, Consumer<String> said) {
-        this.shared = shared;
+    /// @param work a folder outside version control
+    /// @param fresh whether rows that are known are measured again
+    /// @param nibble this build
+    TuneTable(Path shared, Path work, HtpLibraries libraries, boolean fresh, String nibble, Consumer<String> said) {
+        kept = new KeptRows(shared, work.resolve("tune"));
         this.libraries = libraries;
+        this.fresh = fresh;
+        this.nibble = nibble;
         this.said = said;
     }
 
-    /// @param names of graphs; all of the data set where there are none
-    /// @return whether each family that was looked at has a change whose gain both estimates see
+    /// @param names of the graphs to measure; all of the data set where there are none
+    /// @return whether each family has a change whose gain both estimates see
     boolean write(Path page, List<String> names) {
-        SortedMap<String, Boolean> confirmed = new TreeMap<>();
-        List<String> rows = new ArrayList<>();
-        int agreeing = 0;
-        int all = 0;
-        for (Path file : graphs(names)) {
-            String name = String.valueOf(file.getFileName()).replace(".onnx", "");
-            String family = Families.of(name);
-            confirmed.putIfAbsent(family, false);
-            try {
-                TuneDocument.Verified verified = verified(file);
-                for (CodeGain code : verified.codes()) {
-                    all++;
-                    agreeing += code.agree() ? 1 : 0;
-                    boolean both = code.ourGainMicros() > 0 && code.compilerGainMicros() > 0;
-                    confirmed.merge(family, both, Boolean::logicalOr);
-                    rows.add(String.format(
-                            Locale.ROOT,
-                            "| %s | %s | %s | %.0f | %.1f | %.1f | %s |",
-                            family,
-                            name,
-                            code.code(),
-                            verified.beforeMicros(),
-                            code.ourGainMicros(),
-                            code.compilerGainMicros(),
-                            code.agree() ? "" : "**disagree**"));
-                }
-            } catch (NibbleException e) {
-                rows.add("| %s | %s | – | – | – | – | %s |".formatted(family, name, e.getMessage()));
+        SortedMap<String, TuneRow> rows = new TreeMap<>();
+        List<String> graphs = kept.graphs(names);
+        for (String graph : graphs) {
+            if (Files.exists(kept.row(graph))) {
+                rows.put(graph, TuneRow.read(kept.row(graph)));
             }
-            said.accept(name);
-            PageSection.replace(page, "tune", text(rows, confirmed, agreeing, all));
         }
-        return confirmed.values().stream().allMatch(b -> b);
+        for (String graph : names.isEmpty() ? graphs : names) {
+            if (fresh || !rows.containsKey(graph)) {
+                TuneRow row = measured(graph);
+                row.write(kept.row(graph));
+                rows.put(graph, row);
+                PageSection.replace(page, "tune", text(rows));
+            }
+            said.accept("%s: %s"
+                    .formatted(
+                            graph,
+                            rows.get(graph).failure().isEmpty()
+                                    ? rows.get(graph).confirmed() ? "confirmed" : "not confirmed"
+                                    : rows.get(graph).failure()));
+        }
+        PageSection.replace(page, "tune", text(rows));
+        return families(rows).values().stream().allMatch(b -> b);
     }
 
-    private static String text(List<String> rows, Map<String, Boolean> confirmed, int agreeing, int all) {
-        List<String> without = confirmed.entrySet().stream()
-                .filter(e -> !e.getValue())
-                .map(Map.Entry::getKey)
-                .toList();
-        return "%d of %d kinds of change have the same sign in both estimates. A gain that both see: %d of %d families%s.%n%n"
-                        .formatted(
-                                agreeing,
-                                all,
-                                confirmed.size() - without.size(),
-                                confirmed.size(),
-                                without.isEmpty() ? "" : "; not " + String.join(", ", without))
-                + "| family | graph | code | compiler: before, µs | gain: latency model, µs | compiler, µs | |\n|-|-|-|-|-|-|-|\n"
-                + String.join("\n", rows)
-                + "\n";
-    }
-
-    private TuneDocument.Verified verified(Path file) {
+    private TuneRow measured(String graph) {
+        long start = System.nanoTime();
         Target target = Targets.find(TARGET);
         Machines machines = Machines.of(target);
         TuneModel.Options options = new TuneModel.Options(
-                file,
+                kept.graph(graph),
                 new Estimator(machines.machine(), machines, new Calibrated(), "qnn_dlc", 1),
                 Optional.of(Precision.FP16),
                 Map.of(),
@@ -113,19 +93,81 @@ final class TuneTable {
                 0,
                 false,
                 "bench");
-        return VerifyGains.verified(options, target, libraries, Progress.none());
+        try {
+            return TuneRow.of(
+                    VerifyGains.verified(options, target, libraries, Progress.none()), seconds(start), nibble);
+        } catch (NibbleException e) {
+            return TuneRow.failed(e.getMessage(), seconds(start), nibble);
+        }
     }
 
-    /// In the order of `names`; all by name where there are none.
-    private List<Path> graphs(List<String> names) {
-        Path folder = shared.resolve("npu/topologies");
-        if (!names.isEmpty()) {
-            return names.stream().map(n -> folder.resolve(n + ".onnx")).toList();
-        }
-        try (Stream<Path> files = Files.list(folder)) {
-            return files.filter(f -> f.toString().endsWith(".onnx")).sorted().toList();
-        } catch (IOException e) {
-            throw new NibbleException("the graphs cannot be listed: " + e.getMessage(), "set NIBBLE_SHARED", e);
-        }
+    private static double seconds(long start) {
+        return (System.nanoTime() - start) / 1e9;
+    }
+
+    private static SortedMap<String, Boolean> families(Map<String, TuneRow> rows) {
+        SortedMap<String, Boolean> confirmed = new TreeMap<>();
+        rows.forEach((graph, row) -> confirmed.merge(Families.of(graph), row.confirmed(), Boolean::logicalOr));
+        return confirmed;
+    }
+
+    static String text(SortedMap<String, TuneRow> rows) {
+        Map<String, Boolean> confirmed = families(rows);
+        List<String> without = confirmed.entrySet().stream()
+                .filter(e -> !e.getValue())
+                .map(Map.Entry::getKey)
+                .toList();
+        List<String> lines = new ArrayList<>();
+        rows.forEach((graph, row) -> {
+            String head = "| %s | %s |".formatted(Families.of(graph), graph);
+            if (!row.failure().isEmpty()) {
+                lines.add("%s – | – | – | – | – | %s |"
+                        .formatted(head, row.failure().replace("|", "\\|")));
+            } else if (row.codes().isEmpty()) {
+                lines.add("%s – | %s | %.0f | – | – | no change found |"
+                        .formatted(head, row.precision(), row.beforeMicros()));
+            }
+            for (CodeGain code : row.codes()) {
+                lines.add(String.format(
+                        Locale.ROOT,
+                        "%s %s | %s | %.0f | %.1f | %.1f | %s |",
+                        head,
+                        code.code(),
+                        row.precision(),
+                        row.beforeMicros(),
+                        code.ourGainMicros(),
+                        code.compilerGainMicros(),
+                        code.agree() ? TuneRow.isNear(code) ? "near" : "" : "**disagree**"));
+            }
+        });
+        long all = count(rows, c -> true);
+        return "%d graphs. %d of %d kinds of change have the same sign in both estimates%s. "
+                        .formatted(rows.size(), count(rows, CodeGain::agree), all, disagreements(rows))
+                + "A gain that both see: %d of %d families%s. "
+                        .formatted(
+                                confirmed.size() - without.size(),
+                                confirmed.size(),
+                                without.isEmpty() ? "" : "; not " + String.join(", ", without))
+                + "Within %.0f %% of the compiler's gain: %d of %d.%n%n"
+                        .formatted(100 * TuneRow.NEAR, count(rows, TuneRow::isNear), all)
+                + "| family | graph | code | | compiler: before, µs | gain: latency model, µs | compiler, µs | |\n"
+                + "|-|-|-|-|-|-|-|-|\n"
+                + String.join("\n", lines)
+                + "\n";
+    }
+
+    private static String disagreements(Map<String, TuneRow> rows) {
+        List<String> named = new ArrayList<>();
+        rows.forEach((graph, row) -> row.codes().stream()
+                .filter(c -> !c.agree())
+                .forEach(c -> named.add("%s of %s".formatted(c.code(), graph))));
+        return named.isEmpty() ? "" : "; they disagree on " + String.join(", ", named);
+    }
+
+    private static long count(Map<String, TuneRow> rows, Predicate<CodeGain> which) {
+        return rows.values().stream()
+                .flatMap(r -> r.codes().stream())
+                .filter(which)
+                .count();
     }
 }
