@@ -29,28 +29,38 @@ record TuneRow(
     }
 
     static TuneRow failed(String why, double seconds, String nibble) {
-        return new TuneRow(why.lines().findFirst().orElse("it failed"), "", 0, List.of(), seconds, nibble);
+        return new TuneRow(oneLine(why), "", 0, List.of(), seconds, nibble);
     }
 
     /// Whether some change gains by both estimates.
     boolean confirmed() {
-        return codes.stream().anyMatch(c -> c.ourGainMicros() > 0 && c.compilerGainMicros() > 0);
+        return codes.stream().anyMatch(CodeGain::confirmed);
     }
 
     static boolean isNear(CodeGain code) {
-        return Math.abs(code.ourGainMicros() - code.compilerGainMicros()) <= NEAR * Math.abs(code.compilerGainMicros());
+        Double compiler = code.compilerGainMicros();
+        return compiler != null && Math.abs(code.ourGainMicros() - compiler) <= NEAR * Math.abs(compiler);
+    }
+
+    private static String oneLine(String text) {
+        return text.lines().findFirst().orElse("it failed").replace("\\", "/");
     }
 
     void write(Path file) {
         Scratch.Fields text = new Scratch.Fields();
-        text.put("failure", failure.replace("\\", "/"));
+        text.put("failure", failure);
         text.put("precision", precision);
         text.put("before", beforeMicros);
         text.put("codes", String.join(" ", codes.stream().map(CodeGain::code).toList()));
         for (CodeGain code : codes) {
             text.put(code.code() + ".ours", code.ourGainMicros());
-            text.put(code.code() + ".compiler", code.compilerGainMicros());
+            if (code.compilerGainMicros() != null) {
+                text.put(code.code() + ".compiler", code.compilerGainMicros());
+            }
             text.put(code.code() + ".agree", code.agree());
+            if (code.failure() != null) {
+                text.put(code.code() + ".failure", oneLine(code.failure()));
+            }
         }
         text.put("seconds", seconds);
         text.put("nibble", nibble);
@@ -66,8 +76,9 @@ record TuneRow(
             codes.add(new CodeGain(
                     code,
                     in.number(code + ".ours"),
-                    in.number(code + ".compiler"),
-                    Boolean.parseBoolean(in.text(code + ".agree"))));
+                    in.has(code + ".compiler") ? Double.valueOf(in.number(code + ".compiler")) : null,
+                    Boolean.parseBoolean(in.text(code + ".agree")),
+                    in.has(code + ".failure") ? in.text(code + ".failure") : null));
         }
         return new TuneRow(
                 in.text("failure"),

@@ -16,6 +16,7 @@ import dev.nibble.target.Targets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -117,8 +118,27 @@ final class TuneTable {
                 .filter(e -> !e.getValue())
                 .map(Map.Entry::getKey)
                 .toList();
+        Predicate<CodeGain> compiled = c -> c.compilerGainMicros() != null;
+        String summary = "%d graphs. %d of %d kinds of change have the same sign in both estimates%s%s.%n%n"
+                        .formatted(
+                                rows.size(),
+                                count(rows, CodeGain::agree),
+                                count(rows, compiled),
+                                listed(rows, compiled.and(c -> !c.agree()), "they disagree on"),
+                                listed(rows, compiled.negate(), "the compiler does not make"))
+                + "A gain that both see: %d of %d families%s. "
+                        .formatted(
+                                confirmed.size() - without.size(),
+                                confirmed.size(),
+                                without.isEmpty() ? "" : "; not " + String.join(", ", without))
+                + "Within %.0f %% of the compiler's gain: %d of %d.%n%n"
+                        .formatted(100 * TuneRow.NEAR, count(rows, TuneRow::isNear), count(rows, compiled));
         List<String> lines = new ArrayList<>();
-        rows.forEach((graph, row) -> {
+        List<String> byFamily = rows.keySet().stream()
+                .sorted(Comparator.comparing(Families::of))
+                .toList();
+        byFamily.forEach(graph -> {
+            TuneRow row = rows.getOrDefault(graph, TuneRow.failed("not measured", 0, ""));
             String head = "| %s | %s |".formatted(Families.of(graph), graph);
             if (!row.failure().isEmpty()) {
                 lines.add("%s – | – | – | – | – | %s |"
@@ -128,40 +148,33 @@ final class TuneTable {
                         .formatted(head, row.precision(), row.beforeMicros()));
             }
             for (CodeGain code : row.codes()) {
+                Double compiler = code.compilerGainMicros();
                 lines.add(String.format(
                         Locale.ROOT,
-                        "%s %s | %s | %.0f | %.1f | %.1f | %s |",
+                        "%s %s | %s | %.0f | %.1f | %s | %s |",
                         head,
                         code.code(),
                         row.precision(),
                         row.beforeMicros(),
                         code.ourGainMicros(),
-                        code.compilerGainMicros(),
-                        code.agree() ? TuneRow.isNear(code) ? "near" : "" : "**disagree**"));
+                        compiler == null ? "–" : String.format(Locale.ROOT, "%.1f", compiler),
+                        compiler == null
+                                ? "**not compiled**: " + code.failure()
+                                : code.agree() ? TuneRow.isNear(code) ? "near" : "" : "**disagree**"));
             }
         });
-        long all = count(rows, c -> true);
-        return "%d graphs. %d of %d kinds of change have the same sign in both estimates%s. "
-                        .formatted(rows.size(), count(rows, CodeGain::agree), all, disagreements(rows))
-                + "A gain that both see: %d of %d families%s. "
-                        .formatted(
-                                confirmed.size() - without.size(),
-                                confirmed.size(),
-                                without.isEmpty() ? "" : "; not " + String.join(", ", without))
-                + "Within %.0f %% of the compiler's gain: %d of %d.%n%n"
-                        .formatted(100 * TuneRow.NEAR, count(rows, TuneRow::isNear), all)
+        return summary
                 + "| family | graph | code | | compiler: before, µs | gain: latency model, µs | compiler, µs | |\n"
                 + "|-|-|-|-|-|-|-|-|\n"
                 + String.join("\n", lines)
                 + "\n";
     }
 
-    private static String disagreements(Map<String, TuneRow> rows) {
+    private static String listed(Map<String, TuneRow> rows, Predicate<CodeGain> which, String what) {
         List<String> named = new ArrayList<>();
-        rows.forEach((graph, row) -> row.codes().stream()
-                .filter(c -> !c.agree())
-                .forEach(c -> named.add("%s of %s".formatted(c.code(), graph))));
-        return named.isEmpty() ? "" : "; they disagree on " + String.join(", ", named);
+        rows.forEach((graph, row) ->
+                row.codes().stream().filter(which).forEach(c -> named.add("%s of %s".formatted(c.code(), graph))));
+        return named.isEmpty() ? "" : "; %s %s".formatted(what, String.join(", ", named));
     }
 
     private static long count(Map<String, TuneRow> rows, Predicate<CodeGain> which) {

@@ -28,7 +28,8 @@ final class TuneTableTest {
 
     @Test
     void aRowComesBackAsItWasKept() {
-        TuneRow row = row(new CodeGain("N301", 12.5, 10, true), new CodeGain("N302", 3, -40, false));
+        TuneRow row =
+                row(new CodeGain("N301", 12.5, 10.0, true, null), new CodeGain("N302", 3, null, false, "no memory"));
         row.write(folder.resolve("row"));
 
         assertEquals(row, TuneRow.read(folder.resolve("row")));
@@ -47,13 +48,17 @@ final class TuneTableTest {
     @Test
     void disagreementsAndFamiliesWithoutAGainAreNamed() {
         String page = TuneTable.text(new TreeMap<>(Map.of(
-                "resnet18", row(new CodeGain("N301", 12.5, 10, true)),
-                "resnet50", row(new CodeGain("N302", 3, -40, false)),
+                "resnet18", row(new CodeGain("N301", 12.5, 10.0, true, null)),
+                "resnet50",
+                        row(
+                                new CodeGain("N302", 3, -40.0, false, null),
+                                new CodeGain("N304", 3, null, false, "too large")),
                 "vit", TuneRow.failed("no memory", 1, "test"))));
 
         for (String part : List.of(
                 "1 of 2 kinds of change have the same sign",
-                "they disagree on N302 of resnet50",
+                "they disagree on N302 of resnet50; the compiler does not make N304 of resnet50.",
+                "| **not compiled**: too large |",
                 "1 of 2 families; not vit",
                 "Within 30 % of the compiler's gain: 1 of 2",
                 "| resnet | resnet50 | N302 | fp16 | 100 | 3.0 | -40.0 | **disagree** |",

@@ -164,21 +164,30 @@ final class TuneCommand extends NibbleCommand {
         if (v == null) {
             return;
         }
+        Double after = v.afterMicros();
         text.append("\nby both estimates, %s, %s: %s ms before and %s ms after by the compiler's%n"
-                .formatted(v.target(), v.precision(), ms(v.beforeMicros()), ms(v.afterMicros())));
+                .formatted(v.target(), v.precision(), ms(v.beforeMicros()), after == null ? "no" : ms(after)));
         TextTable table = TextTable.of("code", ">latency model gains, µs", ">compiler gains, µs", "");
         v.codes()
                 .forEach(c -> table.row(
                         c.code(),
                         number("%.1f", c.ourGainMicros()),
-                        number("%.1f", c.compilerGainMicros()),
-                        c.agree() ? "agree" : "disagree"));
+                        gained(c.compilerGainMicros()),
+                        verdict(c.compilerGainMicros(), c.agree())));
         table.row(
                 "all that is applied",
                 number("%.1f", v.ourGainMicros()),
-                number("%.1f", v.gainMicros()),
-                v.agree() ? "agree" : "disagree");
+                gained(v.gainMicros()),
+                verdict(v.gainMicros(), v.agree()));
         text.append(table.render(style()));
+    }
+
+    private static String gained(@Nullable Double micros) {
+        return micros == null ? "–" : number("%.1f", micros);
+    }
+
+    private static String verdict(@Nullable Double micros, boolean agree) {
+        return micros == null ? "not compiled" : agree ? "agree" : "disagree";
     }
 
     private static String detail(Gain gain) {

@@ -63,6 +63,9 @@ class BadInputCommandsTest {
         refused(said, "evaluate", file, "--data", "x.npy", "--labels", "labels.npy");
         refused(said, "evaluate", "good.onnx", "--data", "x.npy", "--reference", file);
         refused(said, "compare", "good.onnx", file, "--data", "x.npy");
+        refused(said, "estimate", file);
+        refused(said, "tune", file, "--apply", "--out", "out/t.onnx");
+        refused(said, "htp-config", file, "--scenario", "camera", "--out", "out/c");
         assertFalse(Files.exists(directory.resolve("out/s.onnx")));
     }
 

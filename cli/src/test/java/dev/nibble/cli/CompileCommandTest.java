@@ -132,6 +132,14 @@ class CompileCommandTest {
         assertFalse(artifact.path("unchecked").asString().isEmpty());
         assertTrue(artifact.path("wrapper").isNull());
         assertTrue(artifact.path("onDevice").toString().contains("--dlc_path qdq.sm8650.dlc"));
+        // What QAIRT wrote is read: the settings are for the graph that is in it.
+        JsonNode config = json(
+                with("htp-config", file.toString(), "--scenario", "camera", "--out", "config", "--format", "json"));
+        assertEquals(1, config.path("graphNames").size(), config.toString());
+        assertTrue(
+                Files.readString(directory.resolve("config/htp_config.json"))
+                        .contains(config.path("graphNames").get(0).asString()),
+                config.toString());
     }
 
     @Test

@@ -17,6 +17,9 @@ import dev.nibble.graph.io.ModelWriter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Base64;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -113,14 +116,16 @@ class HtpConfigCommandTest {
     @ParameterizedTest
     @CsvSource({
         "--vtcm-mb,9,sm8650 has 8",
+        "--vtcm-mb,-1,sm8650 has 8",
+        "--vtcm-mb,many,--vtcm-mb",
         "--hvx-threads,99,sm8650 has 4",
         "--optimization,4,there is no optimization 4",
         "--graph,a b,no graph can be called",
         "--perf-profile,burts,there is no performance profile"
     })
     void whatTheChipDoesNotHaveIsAnError(String option, String value, String message) {
-        CommandLineRun run = run(
-                "htp-config",
+        refused(
+                message,
                 "my-net.v2.onnx",
                 "--target",
                 "sm8650",
@@ -130,9 +135,64 @@ class HtpConfigCommandTest {
                 "config",
                 option,
                 value);
-        assertEquals(2, run.exitCode());
-        assertTrue(run.err().contains(message), run.err());
+    }
+
+    /// The house's error, and nothing written.
+    private void refused(String said, String... arguments) {
+        List<String> all = new ArrayList<>(List.of("htp-config"));
+        all.addAll(Arrays.asList(arguments));
+        CommandLineRun run = run(all.toArray(String[]::new));
+        assertEquals(2, run.exitCode(), run.err());
+        assertEquals("", run.out());
+        assertTrue(run.err().startsWith("error: "), run.err());
+        assertTrue(run.err().contains("\nhint: "), run.err());
+        assertTrue(run.err().contains(said), run.err());
+        assertFalse(run.err().contains("\tat "), run.err());
         assertFalse(Files.exists(folder.resolve("config")));
+    }
+
+    /// An archive with the one entry `model`, in which one graph is called `encoder`.
+    private static byte[] dlc() {
+        String zip = "UEsDBBQAAAAAAAAAAAAAAAAARAAAAEQAAAAFAAAAbW9kZWw=";
+        String model = "AQAAAAAAAAAQAAAATkVURAYACAAEAAAACAAAAAQAAAABAAAADAAAAAYACAAEAAAACAAAAAQAAAAHAAAAZW5jb2RlcgA=";
+        byte[] head = Base64.getDecoder().decode(zip);
+        byte[] body = Base64.getDecoder().decode(model);
+        byte[] file = Arrays.copyOf(head, head.length + body.length);
+        System.arraycopy(body, 0, file, head.length, body.length);
+        return file;
+    }
+
+    @Test
+    void theGraphsNameIsTheDlcs() throws IOException {
+        Files.write(folder.resolve("other.dlc"), dlc());
+        CommandLineRun run =
+                run("htp-config", "other.dlc", "--scenario", "camera", "--out", "config", "--format", "json");
+        assertEquals(0, run.exitCode(), run.err());
+        JsonNode names = json("config/htp_config.json").get("graphs").get(0).get("graph_names");
+        assertEquals("[\"encoder\"]", names.toString());
+        assertEquals("[]", run.json().get("findings").toString());
+        CommandLineRun checked = run("htp-config", "--import", "config/htp_config.json", "my-net.v2.onnx");
+        assertTrue(checked.out().contains("C105"), checked.out());
+    }
+
+    @Test
+    void aDlcThatIsNoneOrOfAnotherGraphIsRefused() throws IOException {
+        byte[] whole = dlc();
+        Files.write(folder.resolve("other.dlc"), whole);
+        Files.write(folder.resolve("cut.dlc"), Arrays.copyOf(whole, whole.length / 2));
+        Files.writeString(folder.resolve("text.dlc"), "this is no archive at all, but a longer piece of text");
+        refused(
+                "holds no graph 'decoder', but encoder",
+                "other.dlc",
+                "--scenario",
+                "camera",
+                "--graph",
+                "decoder",
+                "--out",
+                "config");
+        refused("no DLC that can be read", "cut.dlc", "--scenario", "camera", "--out", "config");
+        refused("no DLC that can be read", "text.dlc", "--scenario", "camera", "--out", "config");
+        refused("none.dlc", "none.dlc", "--scenario", "camera", "--out", "config");
     }
 
     @Test
@@ -172,6 +232,8 @@ class HtpConfigCommandTest {
             delimiter = '|',
             value = {
                 "{\"graphs\": [] /* none */}|JSON has no comments",
+                "{// of a tutorial|JSON has no comments",
+                "# of a tutorial|is not JSON",
                 "{\"schemaVersion\": 2, \"graphs\": []}|schema version 2",
                 "{\"graphs\": {\"graph_names\": [\"a\"]}}|before QAIRT 2.20",
                 "[1]|no JSON object",
@@ -179,9 +241,7 @@ class HtpConfigCommandTest {
             })
     void whatQairtWouldRefuseIsAnError(String text, String message) throws IOException {
         Files.writeString(folder.resolve("htp.json"), text);
-        CommandLineRun run = run("htp-config", "--import", "htp.json");
-        assertEquals(2, run.exitCode());
-        assertTrue(run.err().contains(message), run.err());
+        refused(message, "--import", "htp.json");
     }
 
     @Test

@@ -16,6 +16,8 @@ import dev.nibble.graph.Tensor;
 import dev.nibble.graph.ValueInfo;
 import dev.nibble.graph.io.ModelReader;
 import dev.nibble.graph.io.ModelWriter;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -24,7 +26,9 @@ import java.util.List;
 import java.util.Random;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
@@ -133,12 +137,35 @@ class TuneCommandTest {
     }
 
     @Test
+    void whatNeedNotRunIsAChangeOfItsOwn() {
+        write(
+                "m.onnx",
+                List.of(
+                        Node.of("join", "Concat", List.of("c"), List.of("j"), Attribute.of("axis", 1)),
+                        Node.of("relu", "Relu", List.of("j"), List.of("y"))),
+                "y");
+        JsonNode applied = tune("m.onnx", "--apply", "--out", "fast.onnx");
+        assertEquals("applied", gain(applied, "N315").get("state").asString());
+        assertEquals("[Concat, Conv, Relu]", ops("fast.onnx"));
+        // Gains are of each change on top of those before, so they add up.
+        double sum = applied.get("gains")
+                .valueStream()
+                .filter(g -> g.get("state").asString().equals("applied"))
+                .mapToDouble(g -> g.get("gainMicros").asDouble())
+                .sum();
+        double difference = applied.get("beforeMicros").asDouble()
+                - applied.get("afterMicros").asDouble();
+        assertEquals(difference, sum, 1e-6 * difference);
+        tune("m.onnx", "--without", "N315,N301", "--apply", "--out", "kept.onnx");
+        assertEquals("[Sub, Div, Conv, Concat, Relu]", ops("kept.onnx"));
+    }
+
+    @Test
     void outputsThatAreNoNumbersStopIt() {
         write("nan.onnx", List.of(Node.of("log", "Log", List.of("c"), List.of("y"))), "y");
-        JsonNode document = tune("nan.onnx", "--apply", "--out", "never.onnx");
-        assertTrue(document.get("findings").toString().contains("N310"), document.toString());
-        assertTrue(document.get("output").isNull());
-        assertFalse(Files.exists(folder.resolve("never.onnx")));
+        refused("output 'y' holds NaN or infinity", "nan.onnx", "--apply", "--out", "never.onnx");
+        refused("explain N310", "nan.onnx", "--apply", "--io-layout", "nhwc", "--out", "never.onnx");
+        assertEquals("N301", tune("nan.onnx").get("gains").get(0).get("code").asString());
     }
 
     @Test
@@ -147,9 +174,56 @@ class TuneCommandTest {
         write("custom.onnx", List.of(custom), "y");
         JsonNode document = tune("custom.onnx");
         assertTrue(document.get("findings").toString().contains("com.example.Secret"), document.toString());
-        CommandLineRun run = CommandLineRun.of(folder, "tune", "custom.onnx", "--apply", "--out", "never.onnx");
-        assertEquals(2, run.exitCode());
-        assertTrue(run.err().contains("no change can be proved"), run.err());
+        refused("no change can be proved", "custom.onnx", "--apply", "--out", "never.onnx");
+    }
+
+    @Test
+    void aGraphThatLiesChannelsLastStaysSo() {
+        write("m.onnx", List.of(), "c");
+        tune("m.onnx", "--apply", "--io-layout", "nhwc", "--out", "turned.onnx");
+        JsonNode again = tune("turned.onnx", "--apply", "--io-layout", "nhwc", "--out", "again.onnx");
+        assertTrue(again.get("gains")
+                .valueStream()
+                .noneMatch(g -> g.get("code").asString().equals("N302")));
+        assertEquals(
+                2,
+                again.get("findings")
+                        .valueStream()
+                        .filter(f -> f.get("code").asString().equals("N313"))
+                        .count());
+        assertEquals(
+                Shape.of(1, 64, 64, 3),
+                ModelReader.read(folder.resolve("again.onnx"))
+                        .graph()
+                        .shape("x")
+                        .orElseThrow());
+    }
+
+    @Test
+    void optionsThatCannotBeAreRefused() {
+        write("m.onnx", List.of(), "c");
+        refused("has no option '--vtcm-mb'", "m.onnx", "--vtcm-mb", "99");
+        refused("one target at a time", "m.onnx", "--target", "sm8650,sm8550", "--apply", "--out", "never.onnx");
+        refused("sideways", "m.onnx", "--io-layout", "sideways");
+    }
+
+    /// The house's error, and nothing written.
+    private void refused(String said, String... arguments) {
+        List<String> all = new ArrayList<>(List.of("tune"));
+        all.addAll(Arrays.asList(arguments));
+        CommandLineRun run = CommandLineRun.of(folder, all.toArray(String[]::new));
+        assertEquals(2, run.exitCode(), run.err());
+        assertEquals("", run.out());
+        assertTrue(run.err().startsWith("error: "), run.err());
+        assertTrue(run.err().contains("\nhint: "), run.err());
+        assertTrue(run.err().contains(said), run.err());
+        assertFalse(run.err().contains("\tat "), run.err());
+        try (Stream<Path> files = Files.list(folder)) {
+            assertEquals(
+                    List.of(), files.filter(f -> f.toString().contains("never")).toList());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     @Test
@@ -158,6 +232,35 @@ class TuneCommandTest {
         CommandLineRun run = CommandLineRun.of(folder, "tune", "m.onnx", "--verify");
         assertEquals(2, run.exitCode());
         assertTrue(run.err().contains("htp install"), run.err());
+    }
+
+    /// Qualcomm's own compiler: the normalization goes, and both estimates see a gain, of that chip's.
+    @Test
+    @Tag("slow")
+    @Tag("gate")
+    void theCompilerConfirmsAGain() {
+        write("m.onnx", List.of(), "c");
+        CommandLineRun run = CommandLineRun.onHtp(
+                folder, "tune", "m.onnx", "--target", "sm8650", "--verify", "--format", "json", "--quiet");
+        assertEquals(0, run.exitCode(), run.err());
+        JsonNode verified = run.json().get("verified");
+        assertEquals("qcs9075", verified.get("target").asString());
+        assertEquals("fp16", verified.get("precision").asString());
+        assertTrue(
+                verified.get("beforeMicros").asDouble()
+                        > verified.get("afterMicros").asDouble(),
+                run.out());
+        JsonNode normalization = verified.get("codes")
+                .valueStream()
+                .filter(c -> c.get("code").asString().equals("N301"))
+                .findFirst()
+                .orElseThrow();
+        assertTrue(normalization.get("agree").asBoolean(), run.out());
+        assertTrue(normalization.get("compilerGainMicros").asDouble() > 0, run.out());
+        assertTrue(normalization.get("failure").isNull(), run.out());
+        CommandLineRun table = CommandLineRun.onHtp(folder, "tune", "m.onnx", "--verify", "--io-layout", "nhwc");
+        assertTrue(table.out().contains("by both estimates, qcs9075, fp16"), table.out());
+        assertTrue(table.out().contains("all that is applied"), table.out());
     }
 
     @Test

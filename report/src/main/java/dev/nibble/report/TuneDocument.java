@@ -90,6 +90,8 @@ public record TuneDocument(
     ///
     /// @param target the chip that it is for; it offers estimates for few
     /// @param precision what was compiled
+    /// @param afterMicros null where it does not compile the model with all changes
+    /// @param gainMicros null where `afterMicros` is
     /// @param ourGainMicros our estimate for the same chip and precision
     /// @param agree whether both have the same sign
     /// @param codes each kind of change alone
@@ -97,8 +99,8 @@ public record TuneDocument(
             String target,
             String precision,
             double beforeMicros,
-            double afterMicros,
-            double gainMicros,
+            @Nullable Double afterMicros,
+            @Nullable Double gainMicros,
             double ourGainMicros,
             boolean agree,
             List<CodeGain> codes) {
@@ -108,5 +110,18 @@ public record TuneDocument(
     }
 
     /// One code alone, by both estimates, for the chip and precision that were compiled.
-    public record CodeGain(String code, double ourGainMicros, double compilerGainMicros, boolean agree) {}
+    ///
+    /// @param compilerGainMicros null where it does not compile the changed model
+    /// @param failure why not, in its words; null where it does
+    public record CodeGain(
+            String code,
+            double ourGainMicros,
+            @Nullable Double compilerGainMicros,
+            boolean agree,
+            @Nullable String failure) {
+        /// Whether both estimates see a gain.
+        public boolean confirmed() {
+            return ourGainMicros > 0 && compilerGainMicros != null && compilerGainMicros > 0;
+        }
+    }
 }

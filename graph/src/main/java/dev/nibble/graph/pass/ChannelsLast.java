@@ -16,7 +16,8 @@ import java.util.Optional;
 
 /// Makes an input or output of rank 4 that lies channels first (NCHW) lie channels last (NHWC), with a Transpose behind
 /// or before it, which a Transpose that is there already takes in. What is fed, or comes out, changes its shape and
-/// keeps its name, so this is nothing to do unasked.
+/// keeps its name, so this is nothing to do unasked. Videos, of rank 5, stay: Qualcomm's compiler expects to be slower
+/// with them that way.
 ///
 /// The Transpose moves behind additions and multiplications by constants, which then stand on the picture as it is fed.
 public final class ChannelsLast implements Rewrite {

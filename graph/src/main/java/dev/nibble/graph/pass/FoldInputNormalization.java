@@ -30,9 +30,16 @@ public final class FoldInputNormalization implements Rewrite {
     }
 
     private final Border border;
+    private final long mostElements;
 
     public FoldInputNormalization(Border border) {
+        this(border, MOST_ELEMENTS);
+    }
+
+    /// @param mostElements of a constant picture; where it would have more, the place is left
+    public FoldInputNormalization(Border border, long mostElements) {
         this.border = border;
+        this.mostElements = Math.min(mostElements, MOST_ELEMENTS);
     }
 
     @Override
@@ -110,7 +117,7 @@ public final class FoldInputNormalization implements Rewrite {
             why.add("%s pads by auto_pad %s".formatted(conv, auto));
         } else if (x.isEmpty() || y.isEmpty()) {
             why.add("the size of the picture is not fixed");
-        } else if (y.get().elements() > MOST_ELEMENTS) {
+        } else if (y.get().elements() > mostElements) {
             why.add("the constant picture would have %d elements"
                     .formatted(y.get().elements()));
         }

@@ -70,6 +70,19 @@ class RewriteTest {
     }
 
     @Test
+    void aConstantPictureIsNotMadeLargerThanAsked() {
+        Model model = known(normalized(PADS));
+        FoldInputNormalization.Border border = FoldInputNormalization.Border.CONSTANT_PICTURE;
+        long elements = model.graph().shape("y").orElseThrow().elements();
+        Rewrite.Found found = new FoldInputNormalization(border, elements - 1).find(model);
+        assertEquals(List.of(), found.places());
+        assertTrue(
+                found.skipped().getFirst().reason().contains("would have %d elements".formatted(elements)),
+                found.toString());
+        assertEquals("Conv Add", applied(new FoldInputNormalization(border, elements), model));
+    }
+
+    @Test
     void aNormalizedPictureThatIsReadElsewhereStays() {
         Model model = known(normalized(PADS).node("z", "Relu", "n").output("z"));
         Rewrite.Found found = new FoldInputNormalization(FoldInputNormalization.Border.CHANNEL_OF_ONES).find(model);

@@ -20,6 +20,7 @@ public final class ReadDlc {
     private static final int LOCAL_SIGNATURE = 0x04034B50;
     private static final long MOST_BYTES = 1L << 30;
     private static final int MOST_GRAPHS = 1024;
+    private static final int MOST_NAME = 1 << 16;
     private static final String IDENTIFIER = "NETD";
 
     private final ByteBuffer data;
@@ -61,6 +62,9 @@ public final class ReadDlc {
                 size = read(channel, at + LOCAL_HEAD + nameLength, extraLength).getLong(12);
             }
             long data = at + LOCAL_HEAD + nameLength + extraLength;
+            if (size < 0 || size > channel.size() - data) {
+                throw new IOException("it was cut short");
+            }
             if (new String(name.array(), StandardCharsets.UTF_8).equals("model")) {
                 return method == 0 && size <= MOST_BYTES
                         ? read(channel, data, (int) size).array()
@@ -98,7 +102,11 @@ public final class ReadDlc {
         List<String> names = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             int name = pointed(field(pointed(graphs + 4 + 4 * i), 0));
-            byte[] text = new byte[data.getInt(name)];
+            int length = data.getInt(name);
+            if (length < 0 || length > MOST_NAME) {
+                throw new IndexOutOfBoundsException("a graph's name has " + length + " bytes");
+            }
+            byte[] text = new byte[length];
             data.get(name + 4, text);
             names.add(new String(text, StandardCharsets.UTF_8));
         }

@@ -2,6 +2,8 @@ package dev.nibble.npu.work;
 
 import dev.nibble.graph.Graph;
 import dev.nibble.graph.Model;
+import dev.nibble.graph.NibbleException;
+import dev.nibble.graph.check.ModelChecker;
 import dev.nibble.graph.io.ModelReader;
 import dev.nibble.graph.shape.BindShapes;
 import dev.nibble.graph.shape.ShapeInference;
@@ -20,9 +22,9 @@ public record StaticModel(Model model, List<String> said) {
     /// The model in `file`. Where it does not state all shapes itself, they are inferred.
     ///
     /// @param shapes of inputs, by name
-    /// @throws NibbleException where the file cannot be read, or a dimension stays open
+    /// @throws NibbleException where the file cannot be read or is no sound model, or a dimension stays open
     public static StaticModel read(Path file, Map<String, long[]> shapes) {
-        Model read = ModelReader.read(file, ModelReader.Weights.MAY_BE_MISSING);
+        Model read = sound(file, ModelReader.read(file, ModelReader.Weights.MAY_BE_MISSING));
         if (shapes.isEmpty() && isKnown(read.graph())) {
             return new StaticModel(read, List.of());
         }
@@ -32,6 +34,15 @@ public record StaticModel(Model model, List<String> said) {
         ShapeInference.Result own = ShapeInference.inferOwn(open);
         return new StaticModel(
                 own.open() == 0 ? own.model() : ShapeInference.infer(open).model(), bound.said());
+    }
+
+    /// With its nodes in order.
+    private static Model sound(Path file, Model model) {
+        try {
+            return ModelChecker.accept(model).model();
+        } catch (NibbleException e) {
+            throw new NibbleException("'%s': %s".formatted(file, e.getMessage()), e.hint(), e);
+        }
     }
 
     private static boolean isKnown(Graph graph) {

@@ -35,7 +35,8 @@ final class ApplyTuning {
         this.progress = progress;
     }
 
-    /// @param proof null where nothing was compared
+    /// @param proof null where nothing was asked to be applied
+    /// @param output null where `proof` is
     record Applied(
             List<Gain> gains,
             TuneDocument.@Nullable Proof proof,
@@ -45,7 +46,7 @@ final class ApplyTuning {
     /// @param after what is to be written, with all of `steps`
     /// @param moved inputs and outputs that lie channels last in `after`
     /// @param file where to write
-    /// @throws NibbleException where ONNX Runtime does not run `before`
+    /// @throws NibbleException where ONNX Runtime does not run `before`, or its outputs are no numbers
     Applied apply(
             Model before,
             List<Tuning.Step> steps,
@@ -66,12 +67,10 @@ final class ApplyTuning {
         }
         List<String> notFinite = proof.notFinite();
         if (!notFinite.isEmpty()) {
-            finding(
-                    "N310",
-                    Finding.Severity.ERROR,
-                    "output '%s' holds NaN or infinity for the inputs of seed %d: nothing was applied"
-                            .formatted(notFinite.getFirst(), options.seed()));
-            return new Applied(gains, null, null, before);
+            throw new NibbleException(
+                    "'%s': output '%s' holds NaN or infinity for the inputs of seed %d, so no change can be proved"
+                            .formatted(options.model(), notFinite.getFirst(), options.seed()),
+                    fix("N310") + "; nibble explain N310");
         }
         try (Progress.Stage stage = progress.begin("proving", -1)) {
             ProveRewrite.Verdict verdict = proof.compare(after, moved);
@@ -144,10 +143,10 @@ final class ApplyTuning {
     }
 
     private void finding(String code, Finding.Severity severity, String text) {
-        findings.add(new Finding(
-                code,
-                severity,
-                text,
-                FindingCatalog.find(code).map(FindingCatalog.Entry::fix).orElse("")));
+        findings.add(new Finding(code, severity, text, fix(code)));
+    }
+
+    private static String fix(String code) {
+        return FindingCatalog.find(code).map(FindingCatalog.Entry::fix).orElse("");
     }
 }

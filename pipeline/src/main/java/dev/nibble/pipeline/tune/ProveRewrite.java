@@ -23,6 +23,9 @@ import java.util.Set;
 /// Of an output that an ArgMax gives, what the ArgMax reads is compared: two values that tie but for a rounding may fall
 /// either way.
 final class ProveRewrite {
+    private static final Set<DataType> FLOATS =
+            Set.of(DataType.FLOAT, DataType.FLOAT16, DataType.BFLOAT16, DataType.DOUBLE);
+
     private final Executor executor;
     private final Map<String, Tensor> inputs;
     private final Map<String, Tensor> expected;
@@ -63,7 +66,7 @@ final class ProveRewrite {
     List<String> notFinite() {
         List<String> names = new ArrayList<>();
         expected.forEach((name, tensor) -> {
-            if (tensor.type() == DataType.FLOAT) {
+            if (FLOATS.contains(tensor.type())) {
                 for (long i = 0; i < tensor.elements(); i++) {
                     if (!Float.isFinite(tensor.floatAt(i))) {
                         names.add(name);

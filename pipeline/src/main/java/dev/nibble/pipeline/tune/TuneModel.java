@@ -18,7 +18,6 @@ import dev.nibble.graph.pass.Passes;
 import dev.nibble.graph.pass.RemoveDeadNodes;
 import dev.nibble.graph.pass.RemoveIdentity;
 import dev.nibble.graph.pass.Rewrite;
-import dev.nibble.graph.pass.Simplify;
 import dev.nibble.graph.pass.WidenChannels;
 import dev.nibble.graph.shape.BindShapes;
 import dev.nibble.graph.shape.ShapeInference;
@@ -46,6 +45,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -103,9 +103,10 @@ public final class TuneModel {
     /// The document, and the models that a second opinion can be asked about.
     ///
     /// @param before as it was read, with its shapes fixed
+    /// @param prepared `before` without what need not run
     /// @param after with all that pays
-    /// @param byCode `before` with the changes of one code alone, as far as they can be made alone
-    public record Result(TuneDocument document, Model before, Model after, Map<String, Model> byCode) {}
+    /// @param byCode `prepared` with the changes of one code alone, as far as they can be made alone
+    public record Result(TuneDocument document, Model before, Model prepared, Model after, Map<String, Model> byCode) {}
 
     private TuneModel(Options options) {
         this.options = options;
@@ -125,9 +126,7 @@ public final class TuneModel {
         }
         try (StagedDirectory staged = StagedDirectory.open(folder, List.of(name.toString()), options.force())) {
             Result result = tune.work(Optional.of(staged.file(name.toString())), progress);
-            if (result.document().output() != null) {
-                staged.commit();
-            }
+            staged.commit();
             return result;
         }
     }
@@ -149,10 +148,10 @@ public final class TuneModel {
         opaque(before);
         OrtExecutor executor = new OrtExecutor();
         Tuning tuning;
+        Model prepared;
         try (Progress.Stage stage = progress.begin("estimating", -1)) {
-            Model prepared =
-                    Tuning.clean(new Simplify(preparing(executor)).apply(before).model());
-            tuning = new Tuning(prepared, m -> options.estimator().totalMicros(m, precisions));
+            tuning = tuning(before, executor, precisions);
+            prepared = tuning.model();
             stage.advance();
             tune(tuning, precisions, executor);
             stage.advance();
@@ -191,7 +190,11 @@ public final class TuneModel {
                 findings,
                 said);
         return new Result(
-                document, before, after, options.alone() ? alone(before, executor, precisions, turned) : Map.of());
+                document,
+                before,
+                prepared,
+                after,
+                options.alone() ? alone(before, prepared, executor, precisions, turned) : Map.of());
     }
 
     private LayerPrecisions precisions(Model model) {
@@ -233,6 +236,15 @@ public final class TuneModel {
                 .toList();
     }
 
+    /// At the model without what need not run.
+    private Tuning tuning(Model before, Executor executor, LayerPrecisions precisions) {
+        Tuning tuning = new Tuning(before, m -> options.estimator().totalMicros(m, precisions));
+        if (wanted("N315")) {
+            tuning.prepare("N315", preparing(executor));
+        }
+        return tuning;
+    }
+
     private boolean wanted(String code) {
         return !options.without().contains(code);
     }
@@ -253,16 +265,17 @@ public final class TuneModel {
     }
 
     /// In the order in which they are tried. In float the compiler is slow with pictures of four channels, so a constant
-    /// picture comes first there, and a channel of ones where activations are quantized.
-    private static List<Map.Entry<String, Rewrite>> rewrites(LayerPrecisions precisions) {
-        boolean floating = precisions.otherwise().floating();
+    /// picture comes first there while half of the fast memory holds it; a larger one comes from DRAM in every run, and
+    /// then, as where activations are quantized, a channel of ones is better.
+    private List<Map.Entry<String, Rewrite>> rewrites(LayerPrecisions precisions) {
+        Precision precision = precisions.otherwise();
+        long fits = precision.floating()
+                ? (long) (options.estimator().machine().vtcmMb() * (1 << 20) / 2 / precision.activationBytes())
+                : 0;
         return List.of(
-                Map.entry(
-                        "N301",
-                        new FoldInputNormalization(floating ? Border.CONSTANT_PICTURE : Border.CHANNEL_OF_ONES)),
-                Map.entry(
-                        "N301",
-                        new FoldInputNormalization(floating ? Border.CHANNEL_OF_ONES : Border.CONSTANT_PICTURE)),
+                Map.entry("N301", new FoldInputNormalization(Border.CONSTANT_PICTURE, fits)),
+                Map.entry("N301", new FoldInputNormalization(Border.CHANNEL_OF_ONES)),
+                Map.entry("N301", new FoldInputNormalization(Border.CONSTANT_PICTURE)),
                 Map.entry("N308", new FoldScaleIntoProduct()),
                 Map.entry("N305", new CancelMovement()),
                 Map.entry("N307", new FlattenConcat()),
@@ -365,11 +378,13 @@ public final class TuneModel {
                 null);
     }
 
-    /// `before` with the changes of each code alone, for a second opinion on each.
-    private Map<String, Model> alone(Model before, Executor executor, LayerPrecisions precisions, Turned turned) {
-        Map<String, Model> models = new java.util.TreeMap<>();
-        Model prepared =
-                Tuning.clean(new Simplify(preparing(executor)).apply(before).model());
+    /// `prepared` with the changes of each code alone, for a second opinion on each.
+    private Map<String, Model> alone(
+            Model before, Model prepared, Executor executor, LayerPrecisions precisions, Turned turned) {
+        Map<String, Model> models = new TreeMap<>();
+        if (!tuning(before, executor, precisions).steps().isEmpty()) {
+            models.put("N315", prepared);
+        }
         for (String code : List.of("N303", "N301", "N308", "N305", "N307", "N304", "N306")) {
             Tuning one = new Tuning(prepared, m -> options.estimator().totalMicros(m, precisions));
             if (code.equals("N303")) {
@@ -378,7 +393,7 @@ public final class TuneModel {
             rewrites(precisions).stream()
                     .filter(e -> e.getKey().equals(code))
                     .forEach(e -> one.rewrite(code, e.getValue(), removes(e.getValue())));
-            if (!one.steps().isEmpty()) {
+            if (!one.steps().isEmpty() && wanted(code)) {
                 models.put(code, one.model());
             }
         }
@@ -390,7 +405,7 @@ public final class TuneModel {
 
     /// Codes that `--without` may name.
     public static Set<String> codes() {
-        return Set.of("N301", "N302", "N303", "N304", "N305", "N306", "N307", "N308");
+        return Set.of("N301", "N302", "N303", "N304", "N305", "N306", "N307", "N308", "N315");
     }
 
     /// `codes` as they are spelled here.

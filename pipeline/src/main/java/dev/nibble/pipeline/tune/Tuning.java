@@ -6,6 +6,7 @@ import dev.nibble.graph.pass.Pass;
 import dev.nibble.graph.pass.PassResult;
 import dev.nibble.graph.pass.RemoveDeadNodes;
 import dev.nibble.graph.pass.Rewrite;
+import dev.nibble.graph.pass.Simplify;
 import dev.nibble.graph.shape.ShapeInference;
 import dev.nibble.report.TuneDocument.Rejected;
 import java.util.ArrayList;
@@ -60,8 +61,12 @@ final class Tuning {
         return List.copyOf(steps);
     }
 
+    /// Without what was done in another way after all.
     List<Rejected> rejected() {
+        Set<String> done = new TreeSet<>();
+        steps.forEach(s -> s.nodes().forEach(n -> done.add(s.code() + "\n" + n)));
         List<Rejected> all = new ArrayList<>(rejected);
+        all.removeIf(r -> done.contains(r.code() + "\n" + r.node()));
         counts.forEach((key, count) -> {
             if (count > LISTED) {
                 String[] parts = key.split("\n", 2);
@@ -69,6 +74,24 @@ final class Tuning {
             }
         });
         return all;
+    }
+
+    /// Passes that only take away what need not run: made in any case, and a step where that gains.
+    void prepare(String code, List<Pass> passes) {
+        Simplify.Result result = new Simplify(passes).apply(model);
+        Model candidate = clean(result.model());
+        double after = micros.applyAsDouble(candidate);
+        List<String> evidence = result.passes().stream()
+                .filter(p -> !p.changes().isEmpty())
+                .map(p -> "%s: %d places".formatted(p.name(), p.changes().size()))
+                .toList();
+        if (now - after >= LEAST_GAIN && !evidence.isEmpty()) {
+            List<String> nodes =
+                    result.passes().stream().flatMap(p -> p.changes().stream()).toList();
+            steps.add(new Step(code, now - after, nodes, List.of(String.join(", ", evidence)), candidate));
+        }
+        model = candidate;
+        now = after;
     }
 
     /// Each pass that changes something, as a whole.

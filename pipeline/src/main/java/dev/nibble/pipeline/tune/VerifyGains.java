@@ -35,6 +35,9 @@ public final class VerifyGains {
     /// The code of turned inputs and outputs.
     private static final String LAYOUT = "N302";
 
+    /// The code of what need not run.
+    private static final String PREPARED = "N315";
+
     private VerifyGains() {}
 
     /// The chip that a second opinion is for: `asked` where the compiler has costs for it.
@@ -81,41 +84,58 @@ public final class VerifyGains {
                         options.version()),
                 progress);
         Map<String, Double> ours = new TreeMap<>();
-        Map<String, Double> theirs = new TreeMap<>();
+        inFloat.document().gains().stream()
+                .filter(g -> !g.state().equals("advice"))
+                .forEach(g -> ours.merge(g.code(), g.gainMicros(), Double::sum));
+        List<CodeGain> codes = new ArrayList<>();
         double before;
-        double after;
-        try (Progress.Stage stage = progress.begin("compiling", inFloat.byCode().size() + 2L)) {
-            before = compiled(inFloat.before(), target, libraries, stage);
-            after = compiled(inFloat.after(), target, libraries, stage);
+        Double after;
+        try (Progress.Stage stage = progress.begin("compiling", inFloat.byCode().size() + 3L)) {
+            Compiling compiling = new Compiling(target, libraries, stage);
+            before = compiling.micros(inFloat.before());
+            Attempt prepared = compiling.attempt(inFloat.prepared());
+            Attempt changed = compiling.attempt(inFloat.after());
+            after = changed.micros();
             for (Map.Entry<String, Model> one : inFloat.byCode().entrySet()) {
+                String code = one.getKey();
                 // Layouts are turned on top of the other changes, so that is what they are held against.
-                double without = one.getKey().equals(LAYOUT) ? after : before;
-                theirs.put(one.getKey(), without - compiled(one.getValue(), target, libraries, stage));
+                Attempt without =
+                        code.equals(PREPARED) ? new Attempt(before, null) : code.equals(LAYOUT) ? changed : prepared;
+                Attempt with = code.equals(PREPARED) ? prepared : compiling.attempt(one.getValue());
+                codes.add(gain(code, ours.getOrDefault(code, 0.0), without, with));
             }
         }
-        if (options.channelsLast()) {
-            after -= theirs.getOrDefault(LAYOUT, 0.0);
-        }
-        inFloat.document().gains().stream()
-                .filter(g -> theirs.containsKey(g.code()))
-                .forEach(g -> ours.merge(g.code(), g.gainMicros(), Double::sum));
         double ourGain = estimator.totalMicros(inFloat.before(), floating)
-                - inFloat.document().afterMicros()
-                + (options.channelsLast() ? ours.getOrDefault(LAYOUT, 0.0) : 0);
-        List<CodeGain> codes = new ArrayList<>();
-        theirs.forEach((code, gain) -> {
-            double our = ours.getOrDefault(code, 0.0);
-            codes.add(new CodeGain(code, our, gain, agree(our, gain)));
-        });
+                - inFloat.document().afterMicros();
+        if (options.channelsLast()) {
+            ourGain += ours.getOrDefault(LAYOUT, 0.0);
+            Optional<CodeGain> layout =
+                    codes.stream().filter(c -> c.code().equals(LAYOUT)).findFirst();
+            if (after != null && layout.isPresent()) {
+                Double gained = layout.get().compilerGainMicros();
+                after = gained == null ? null : Double.valueOf(after - gained);
+            }
+        }
+        Double gain = after == null ? null : Double.valueOf(before - after);
         return new Verified(
                 target.name(),
                 Precision.FP16.label(),
                 before,
                 after,
-                before - after,
+                gain,
                 ourGain,
-                agree(ourGain, before - after),
+                gain != null && agree(ourGain, gain),
                 codes);
+    }
+
+    private static CodeGain gain(String code, double our, Attempt without, Attempt with) {
+        Double base = without.micros();
+        Double changed = with.micros();
+        if (base == null || changed == null) {
+            String failure = changed == null ? with.failure() : without.failure();
+            return new CodeGain(code, our, null, false, failure);
+        }
+        return new CodeGain(code, our, base - changed, agree(our, base - changed), null);
     }
 
     /// No gain and no loss agree with anything that is less than a microsecond.
@@ -123,36 +143,58 @@ public final class VerifyGains {
         return Math.signum(ours) == Math.signum(theirs) || Math.abs(ours) < 1 && Math.abs(theirs) < 1;
     }
 
-    private static double compiled(Model model, Target target, HtpLibraries libraries, Progress.Stage stage) {
-        double micros = CompilerEstimate.of(model, target, libraries)
-                .orElseThrow(() -> new NibbleException(
-                        "the compiler gave no estimate for " + target.name(), "nibble htp status says what is there"))
-                .estimate()
-                .micros();
-        stage.advance();
-        return micros;
+    /// What the compiler said of a model: its estimate, or why it does not compile it.
+    private record Attempt(
+            @Nullable Double micros, @Nullable String failure) {}
+
+    /// @param stage goes on by one with each model
+    private record Compiling(Target target, HtpLibraries libraries, Progress.Stage stage) {
+        double micros(Model model) {
+            double micros = CompilerEstimate.of(model, target, libraries)
+                    .orElseThrow(() -> new NibbleException(
+                            "the compiler gave no estimate for " + target.name(),
+                            "nibble htp status says what is there"))
+                    .estimate()
+                    .micros();
+            stage.advance();
+            return micros;
+        }
+
+        /// A changed model may be refused where the one before was not: that is a result.
+        Attempt attempt(Model model) {
+            try {
+                return new Attempt(micros(model), null);
+            } catch (NibbleException e) {
+                stage.advance();
+                return new Attempt(null, e.getMessage());
+            }
+        }
     }
 
     private static TuneDocument with(TuneDocument d, Verified verified) {
         Map<String, Double> theirs = new TreeMap<>();
-        verified.codes().forEach(c -> theirs.put(c.code(), c.compilerGainMicros()));
         List<Finding> findings = new ArrayList<>(d.findings());
         for (CodeGain code : verified.codes()) {
+            Double compiler = code.compilerGainMicros();
+            if (compiler == null) {
+                findings.add(finding(
+                        "N316",
+                        "%s: the compiler makes no such model: %s (%s, %s)"
+                                .formatted(code.code(), code.failure(), verified.target(), verified.precision())));
+                continue;
+            }
+            theirs.put(code.code(), compiler);
             if (!code.agree()) {
-                findings.add(new Finding(
+                findings.add(finding(
                         "N312",
-                        Finding.Severity.WARNING,
                         String.format(
                                 Locale.ROOT,
                                 "%s: the latency model gains %.1f µs, the compiler's estimate %.1f µs (%s, %s)",
                                 code.code(),
                                 code.ourGainMicros(),
-                                code.compilerGainMicros(),
+                                compiler,
                                 verified.target(),
-                                verified.precision()),
-                        FindingCatalog.find("N312")
-                                .map(FindingCatalog.Entry::fix)
-                                .orElse("")));
+                                verified.precision())));
             }
         }
         List<Gain> gains = d.gains().stream()
@@ -173,6 +215,14 @@ public final class VerifyGains {
                 d.output(),
                 findings,
                 d.said());
+    }
+
+    private static Finding finding(String code, String text) {
+        return new Finding(
+                code,
+                Finding.Severity.WARNING,
+                text,
+                FindingCatalog.find(code).map(FindingCatalog.Entry::fix).orElse(""));
     }
 
     private static Gain with(Gain g, @Nullable Double compiler) {
