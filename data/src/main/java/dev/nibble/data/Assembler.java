@@ -72,7 +72,23 @@ final class Assembler {
             MemorySegment own = memory.get(i).asSlice(row * bytes, bytes);
             preparations.get(i).write(outcomes.get(i), own, where(i));
             requireRows(set.inputs().get(i), own);
+            requireUnmasked(set.inputs().get(i), own);
         }
+    }
+
+    /// Refuses a mask of attention that leaves no token to attend to: what a model makes of that means nothing.
+    private void requireUnmasked(InputSpec input, MemorySegment values) {
+        if (!TokenInputs.masksAttention(input) || values.byteSize() == 0) {
+            return;
+        }
+        for (long i = 0; i < values.byteSize(); i++) {
+            if (values.get(ValueLayout.JAVA_BYTE, i) != 0) {
+                return;
+            }
+        }
+        throw new NibbleException(
+                "'%s': input '%s' is 0 everywhere, which masks every token".formatted(name, input.name()),
+                "store 1 for each token that counts and 0 for padding, or leave the sample out");
     }
 
     /// Refuses a number that is no row of the table that the model looks it up in.
@@ -85,12 +101,20 @@ final class Assembler {
         for (long i = 0; i < count; i++) {
             long value = wide ? values.get(INT64_LE, 8 * i) : values.get(INT32_LE, 4 * i);
             if (value >= input.rows() || value < -input.rows()) {
-                throw new NibbleException(
-                        "'%s': input '%s' gets %d at place %d, but the model's table has the rows 0 to %d"
-                                .formatted(name, input.name(), value, i, input.rows() - 1),
-                        "use the tokenizer that belongs to the model, or samples made for it");
+                throw outside(input, value, i);
             }
         }
+    }
+
+    private NibbleException outside(InputSpec input, long value, long place) {
+        boolean counted = TokenInputs.isPositions(input) && value >= 0;
+        return new NibbleException(
+                "'%s': input '%s' gets %d at place %d, but the model's table has %d rows, 0 to %d"
+                        .formatted(name, input.name(), value, place, input.rows(), input.rows() - 1),
+                counted
+                        ? "the model takes %d tokens at most: add --max-length %1$d, or leave longer samples out"
+                                .formatted(input.rows())
+                        : "use the tokenizer that belongs to the model, or samples made for it");
     }
 
     private String where(int input) {

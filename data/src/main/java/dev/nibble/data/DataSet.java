@@ -206,6 +206,11 @@ public final class DataSet implements AutoCloseable {
         return samples.tokens(at(index));
     }
 
+    /// Whether sample `index` is a text whose end was cut off, to be as long as the model or `--max-length` allows.
+    public boolean cut(long index) {
+        return samples.cut(at(index));
+    }
+
     /// The token ids of sample `index` that count, where it is a text.
     public Optional<long[]> tokenIds(long index) {
         return samples.tokenIds(at(index));

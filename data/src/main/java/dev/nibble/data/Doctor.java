@@ -8,7 +8,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// Looks at samples as they stream by, and says what is odd about them: NaN or infinity, duplicates, constant samples,
-/// a range that does not fit the preprocessing.
+/// texts that were cut, a range that does not fit the preprocessing.
 ///
 /// Its memory is bounded: duplicates are looked for among the first 2^20 samples only. Hand it to
 /// [DataSet#batches(int, Doctor)]; read [#findings] when the batches are through.
@@ -21,6 +21,8 @@ public final class Doctor {
     private int hashed;
     private long seen;
     private List<Finding> recalled = List.of();
+    private long cut;
+    private String firstCut = "";
     private long duplicates;
     private String firstDuplicate = "";
     private DataOptions options = DataOptions.NONE;
@@ -69,6 +71,9 @@ public final class Doctor {
                 vitals.firstConstant = set.name(index);
             }
         }
+        if (set.cut(index) && cut++ == 0) {
+            firstCut = "'%s' to %d".formatted(set.name(index), set.tokens(index).orElse(0));
+        }
         remember(hash == 0 ? 1 : hash, index, set);
     }
 
@@ -95,6 +100,13 @@ public final class Doctor {
             if (Elements.isFloat(vitals.input.type()) && vitals.low <= vitals.high) {
                 range(vitals, findings);
             }
+        }
+        if (cut > 0) {
+            findings.add(new Finding(
+                    "D015",
+                    Finding.Severity.HINT,
+                    "%d of %d texts were cut, first %s tokens".formatted(cut, seen, firstCut),
+                    "a larger --max-length keeps more, as far as the model takes it"));
         }
         if (duplicates > 0) {
             findings.add(new Finding(

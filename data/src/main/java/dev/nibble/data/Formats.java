@@ -54,6 +54,11 @@ final class Formats {
         }
         boolean table = name.endsWith(".csv") || name.endsWith(".jsonl");
         if (options.text().tokenizer() != null && (table || name.endsWith(".txt"))) {
+            if (options.text().lengths() != null) {
+                throw new NibbleException(
+                        "--lengths counts the token ids of a .npy, but '%s' holds texts".formatted(path),
+                        "leave --lengths out: texts are as long as their tokens; --max-length N cuts them");
+            }
             return TokenSamples.texts(path, options, inputs);
         }
         if (table) {

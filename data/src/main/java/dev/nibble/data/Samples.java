@@ -44,6 +44,11 @@ public interface Samples extends AutoCloseable {
         return OptionalInt.empty();
     }
 
+    /// Whether sample `index` is a text that goes on behind its last token.
+    default boolean cut(long index) {
+        return false;
+    }
+
     /// The token ids of sample `index` that count, where it is a text.
     default Optional<long[]> tokenIds(long index) {
         return Optional.empty();

@@ -39,7 +39,7 @@ final class TextTokenizer implements TokenText {
             throw notOne(file, ParserMessage.plain(e.getOriginalMessage()), e);
         }
         if (!json.path("model").isObject()) {
-            throw notOne(file, "it has no \"model\"", null);
+            throw notOne(file, json.isMissingNode() ? "it is empty" : "it has no \"model\"", null);
         }
         int own = json.path("truncation").path("max_length").asInt(0);
         int most = maxLength > 0 ? maxLength : own;
@@ -62,14 +62,15 @@ final class TextTokenizer implements TokenText {
 
     private static NibbleException notOne(Path file, @Nullable String reason, @Nullable Throwable cause) {
         String text = "'%s' is no tokenizer: %s".formatted(file, reason);
-        String hint = "give the tokenizer.json that belongs to the model";
+        String hint =
+                "give the tokenizer.json that belongs to the model; a vocab.txt or tokenizer.model is another form of it";
         return cause == null ? new NibbleException(text, hint) : new NibbleException(text, hint, cause);
     }
 
     /// The tokens of `text`, special ones included.
     Tokens encode(String text) {
         Encoding encoding = tokenizer.encode(text);
-        return new Tokens(encoding.getIds(), encoding.getTypeIds());
+        return new Tokens(encoding.getIds(), encoding.getTypeIds(), encoding.exceedMaxLength());
     }
 
     @Override

@@ -40,6 +40,19 @@ public final class TokenInputs {
         }
     }
 
+    /// Whether `input` is a mask of attention with 1 for what counts, by the names that Hugging Face's and TensorFlow's
+    /// models give it. Masks called otherwise may mean the opposite.
+    static boolean masksAttention(InputSpec input) {
+        String name = input.name().toLowerCase(Locale.ROOT);
+        boolean named = name.contains("attention_mask") || name.contains("input_mask");
+        return named && Elements.isWhole(input.type());
+    }
+
+    /// Whether `input` holds the tokens' positions, by its name.
+    static boolean isPositions(InputSpec input) {
+        return Part.of(input, false).filter(Part.POSITIONS::equals).isPresent();
+    }
+
     private TokenInputs(List<InputSpec> inputs, List<Part> parts) {
         this.inputs = inputs;
         this.parts = parts;
@@ -105,7 +118,7 @@ public final class TokenInputs {
             long[] all = new long[sequences.size() * length];
             for (int row = 0; row < sequences.size(); row++) {
                 long[] ids = sequences.get(row);
-                long[] values = values(i, new Tokens(ids, new long[ids.length]), length, 0);
+                long[] values = values(i, new Tokens(ids, new long[ids.length], false), length, 0);
                 System.arraycopy(values, 0, all, row * length, length);
             }
             batch.put(inputs.get(i).name(), tensor(inputs.get(i), Shape.of(sequences.size(), length), all));

@@ -141,9 +141,11 @@ final class TokenSamples implements Samples {
             }
             if (lengths.samples() != ids.samples() || lengths.shape().elements() != ids.samples()) {
                 throw new NibbleException(
-                        "there are %d samples but the lengths have shape %s".formatted(ids.samples(), lengths.shape()),
+                        "there are %d samples in %s, but the lengths in '%s' have shape %s"
+                                .formatted(ids.samples(), where, lengthsFile, lengths.shape()),
                         "give one length a sample");
             }
+            requireLengths(lengths, ids.shape().dim(1), lengthsFile);
             long fixed = TokenInputs.of(inputs).fixedLength();
             requireWithin(options.maxLength(), fixed);
             long most = Math.min(
@@ -151,18 +153,13 @@ final class TokenSamples implements Samples {
                     fixed > 0 ? fixed : Long.MAX_VALUE);
             LongFunction<Tokens> tokens = i -> {
                 long length = Elements.whole(lengths.sample(i), 0, "'" + lengthsFile + "'");
-                if (length < 1 || length > ids.shape().dim(1)) {
-                    throw new NibbleException(
-                            "'%s': the length of sample %d is %d".formatted(lengthsFile, i, length),
-                            "lengths are 1 to " + ids.shape().dim(1));
-                }
                 int count = (int) Math.min(length, most);
                 long[] row = new long[count];
                 Tensor sample = ids.sample(i);
                 for (int t = 0; t < count; t++) {
                     row[t] = Elements.whole(sample, t, where);
                 }
-                return new Tokens(row, new long[count]);
+                return new Tokens(row, new long[count], count < length);
             };
             boolean pads = options.pads() || fixed > 0;
             long length = fixed > 0 ? fixed : Math.min(most, ids.shape().dim(1));
@@ -182,6 +179,20 @@ final class TokenSamples implements Samples {
         } catch (Throwable e) {
             close.run();
             throw e;
+        }
+    }
+
+    /// Refuses lengths that are no counts of a row's tokens, before anything is run.
+    private static void requireLengths(NpyArray lengths, long width, Path file) {
+        for (long i = 0; i < lengths.samples(); i++) {
+            Tensor stored = lengths.sample(i);
+            double length = Elements.isWhole(stored.type()) ? stored.longAt(0) : stored.floatAt(0);
+            if (length != Math.rint(length) || length < 1 || length > width) {
+                throw new NibbleException(
+                        "'%s': the length of sample %d is %s"
+                                .formatted(file, i, length == Math.rint(length) ? (Object) (long) length : length),
+                        "lengths are whole numbers from 1 to %d, the tokens that are stored of each".formatted(width));
+            }
         }
     }
 
@@ -225,6 +236,14 @@ final class TokenSamples implements Samples {
             return before.tokens();
         }
         Tokens sample = tokens.apply(index);
+        if (sample.ids().length == 0) {
+            throw new NibbleException(
+                    "'%s' has no tokens: the tokenizer makes none of %s"
+                            .formatted(
+                                    name(index),
+                                    texts.apply(index).map(t -> "\"" + t + "\"").orElse("it")),
+                    "leave that text out");
+        }
         last = new Last(index, sample);
         return sample;
     }
@@ -249,6 +268,11 @@ final class TokenSamples implements Samples {
     @Override
     public OptionalInt tokens(long index) {
         return OptionalInt.of(sample(index).ids().length);
+    }
+
+    @Override
+    public boolean cut(long index) {
+        return sample(index).cut();
     }
 
     @Override

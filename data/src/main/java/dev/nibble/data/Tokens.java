@@ -4,4 +4,5 @@ package dev.nibble.data;
 ///
 /// @param ids in order
 /// @param types which of two texts each token is of
-record Tokens(long[] ids, long[] types) {}
+/// @param cut whether the text goes on behind them
+record Tokens(long[] ids, long[] types, boolean cut) {}

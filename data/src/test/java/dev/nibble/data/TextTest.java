@@ -80,7 +80,7 @@ class TextTest {
         try (DataSet data = open("x.txt", "a b\nb c a\n", options, small)) {
             NibbleException refused = assertThrows(NibbleException.class, () -> longs(data, 1, "input_ids"));
             assertEquals(
-                    "'text 1': input 'input_ids' gets 3 at place 1, but the model's table has the rows 0 to 2",
+                    "'text 1': input 'input_ids' gets 3 at place 1, but the model's table has 3 rows, 0 to 2",
                     refused.getMessage());
         }
     }
@@ -141,9 +141,9 @@ class TextTest {
         }
         Path wrong = Files.write(folder.resolve("wrong.npy"), Npy.bytes(new long[] {2}, 3, 4));
         DataOptions tooLong = DataOptions.NONE.withText(new TextOptions(null, null, null, wrong, null));
-        try (DataSet data = DataSet.open(ids, tooLong, List.of(IDS))) {
-            assertThrows(NibbleException.class, () -> data.sample(1));
-        }
+        assertThrows(
+                NibbleException.class,
+                () -> DataSet.open(ids, tooLong, List.of(IDS)).close());
     }
 
     @Test

@@ -8,6 +8,7 @@ import dev.nibble.data.Doctor;
 import dev.nibble.data.InputSpec;
 import dev.nibble.graph.Executor;
 import dev.nibble.graph.Model;
+import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.Node;
 import dev.nibble.htp.KnownDepartures;
 import dev.nibble.pipeline.htp.HtpDevice;
@@ -70,7 +71,11 @@ public final class Compare {
     ///
     /// @throws dev.nibble.graph.NibbleException for whatever the user can mend
     public static CompareDocument run(Options options, Progress progress) {
-        return new Compare(options).document(progress);
+        try {
+            return new Compare(options).document(progress);
+        } catch (NibbleException e) {
+            throw SequenceLength.explained(e, options.twin(), options.shapes(), List.of(options.data()));
+        }
     }
 
     private CompareDocument document(Progress progress) {

@@ -80,7 +80,11 @@ public final class Evaluate {
     /// @throws NibbleException for whatever the user can mend; also where there is nothing to measure: neither labels
     ///     nor a reference
     public static EvaluateDocument run(Options options, Progress progress) {
-        return new Evaluate(options).document(progress);
+        try {
+            return new Evaluate(options).document(progress);
+        } catch (NibbleException e) {
+            throw SequenceLength.explained(e, options.model(), options.shapes(), List.of(options.data()));
+        }
     }
 
     private EvaluateDocument document(Progress progress) {

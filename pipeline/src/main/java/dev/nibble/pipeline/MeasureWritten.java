@@ -171,6 +171,13 @@ record MeasureWritten(
                 "turn graph optimization off where the file is run on the CPU");
     }
 
+    /// Refuses a limit that measuring a single sample exceeds, before anything was quantized.
+    static void requireRoom(Model original, DataSet data, MemoryBudget memory, Executor executor) {
+        // The original and the file that was written, with its own arithmetic and as ONNX Runtime rewrites it.
+        Variant each = new Variant("float", original, Executor.Optimization.DEFAULT);
+        Evaluation.batch(List.of(each, each, each), data, memory, MEASURED_BATCH, executor);
+    }
+
     private QuantizeOptions.Samples fallback(QuantizeOptions.Samples seen) {
         DataOptions given = calibration.options();
         long take = Math.min(QuantizeOptions.FALLBACK_EVALUATION, calibration.size());

@@ -1,8 +1,10 @@
 package dev.nibble.pipeline;
 
 import dev.nibble.data.DataOptions;
+import dev.nibble.data.TextOptions;
 import dev.nibble.quant.place.WeightGranularity;
 import dev.nibble.report.NextStep;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -81,7 +83,18 @@ final class NextSteps {
         add(text, "--scale", data.scale());
         add(text, "--mean", data.mean().isEmpty() ? null : joined(data.mean()));
         add(text, "--std", data.std().isEmpty() ? null : joined(data.std()));
+        TextOptions texts = data.text();
+        add(text, "--tokenizer", quoted(texts.tokenizer()));
+        add(text, "--lengths", quoted(texts.lengths()));
+        add(text, "--max-length", texts.maxLength());
+        if (texts.padding() != null && texts.padding()) {
+            text.append(" --padding");
+        }
         return text.toString();
+    }
+
+    private static @Nullable String quoted(@Nullable Path file) {
+        return file == null ? null : Shell.quoted(file.toString());
     }
 
     private static String joined(List<Double> values) {

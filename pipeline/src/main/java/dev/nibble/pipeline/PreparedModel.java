@@ -22,6 +22,7 @@ import dev.nibble.report.Skipped;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -44,6 +45,9 @@ public record PreparedModel(
     /// The newest operators that ONNX Runtime and the HTP's compiler have: RMSNormalization, whose decomposed form costs
     /// five more 8-bit roundings, comes with 23.
     static final long NEWEST_OPSET = 23;
+
+    /// What token ids go through before they are looked up.
+    private static final String[] KEEPING_VALUES = {"Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten"};
 
     /// Reads, checks and prepares the model in `file`.
     ///
@@ -116,11 +120,23 @@ public record PreparedModel(
         return new InputSpec(input.name(), element, dims, rows(graph, input.name()));
     }
 
-    /// Rows of the shortest constant that is looked up with `input`; 0 where there is none.
+    /// Rows of the shortest constant that is looked up with `input`, also where that was cast or reshaped before; 0 where
+    /// there is none.
     private static long rows(Graph graph, String input) {
-        return graph.consumers(input).stream()
-                .filter(node -> node.is("Gather") && node.intAttribute("axis", 0) == 0)
-                .filter(node -> node.input(1).equals(input) && !node.input(0).equals(input))
+        List<String> forms = new ArrayList<>(List.of(input));
+        for (int i = 0; i < forms.size(); i++) {
+            String form = forms.get(i);
+            graph.consumers(form).stream()
+                    .filter(node -> node.isAny(KEEPING_VALUES) && node.input(0).equals(form))
+                    .map(node -> node.output(0))
+                    .filter(output -> !forms.contains(output))
+                    .forEach(forms::add);
+        }
+        return forms.stream()
+                .flatMap(form -> graph.consumers(form).stream()
+                        .filter(node -> node.is("Gather") && node.intAttribute("axis", 0) == 0)
+                        .filter(node ->
+                                node.input(1).equals(form) && !node.input(0).equals(form)))
                 .flatMap(node -> graph.initializer(TaskMetrics.table(graph, node)).stream())
                 .map(Initializer::shape)
                 .filter(shape -> shape.rank() > 0)

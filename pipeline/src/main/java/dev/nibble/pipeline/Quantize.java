@@ -47,8 +47,10 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /// `quantize`: from a float model and samples to a folder with the quantized model, its float twin, its encodings, and
 /// a report of what it cost. What is measured is the file that was written.
@@ -73,6 +75,14 @@ public final class Quantize {
             ResultDocument document = into(out, options, progress);
             out.commit();
             return document;
+        } catch (NibbleException e) {
+            throw SequenceLength.explained(
+                    e,
+                    options.model(),
+                    options.shapes(),
+                    Stream.of(options.calibration(), options.evaluation())
+                            .flatMap(Optional::stream)
+                            .toList());
         }
     }
 
@@ -227,6 +237,9 @@ public final class Quantize {
         QuantizeOptions.Samples chosen = options.evaluation().orElse(seen);
         try (DataSet data = DataSet.open(chosen.path(), chosen.options(), inputs)) {
             TaskMetrics.choose(options.metric(), prepared.original(), data);
+            if (options.memory().asked() && options.batch() == 0) {
+                MeasureWritten.requireRoom(prepared.original(), data, options.memory(), executor);
+            }
         }
     }
 

@@ -108,6 +108,8 @@ public final class RunModel {
         }
         try {
             return new RunModel(options).result(progress);
+        } catch (NibbleException e) {
+            throw SequenceLength.explained(e, options.model(), options.shapes(), List.of(options.data()));
         } catch (IOException e) {
             throw new NibbleException(
                     "'" + options.out() + "' cannot be written: " + e.getMessage(), "give another --out", e);

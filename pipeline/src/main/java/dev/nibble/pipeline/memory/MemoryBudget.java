@@ -3,7 +3,6 @@ package dev.nibble.pipeline.memory;
 import dev.nibble.graph.NibbleException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.OptionalLong;
 import java.util.function.ToLongFunction;
 
@@ -53,8 +52,9 @@ public record MemoryBudget(long bytes, boolean asked) {
                         / TENSORS);
                 throw new NibbleException(
                         "%s takes %s for a single sample ('%s'), and --max-memory allows %s"
-                                .formatted(what, megabytes(needed), value, megabytes(bytes)),
-                        "give at least --max-memory %dm, or smaller samples".formatted(Math.ceilDiv(needed, 1 << 20)));
+                                .formatted(what, shown(needed), value, shown(bytes)),
+                        "give at least --max-memory %s, or smaller samples"
+                                .formatted(shown(needed).replace(" kB", "k").replace(" MB", "m")));
             }
             if (taken + more > tensors()) {
                 groups.add(List.copyOf(group));
@@ -85,7 +85,8 @@ public record MemoryBudget(long bytes, boolean asked) {
         return passes <= 1 ? what : "%s in %d passes, as --max-memory asks".formatted(what, passes);
     }
 
-    private static String megabytes(long bytes) {
-        return String.format(Locale.ROOT, "%.0f MB", Math.ceil(bytes / 1048576.0));
+    /// Rounded up, so that it suffices.
+    private static String shown(long bytes) {
+        return bytes < 1 << 20 ? Math.ceilDiv(bytes, 1 << 10) + " kB" : Math.ceilDiv(bytes, 1 << 20) + " MB";
     }
 }
