@@ -16,12 +16,13 @@ import java.util.Optional;
 /// @param nodes the multiplication and the addition, as far as they are there; the last one first
 /// @param output the value after them
 record AffineTail(Optional<Initializer> gamma, Optional<Initializer> beta, List<Node> nodes, String output) {
-    static AffineTail after(View view, String normalized) {
+    /// @param norm may hold γ itself: then only an addition follows
+    static AffineTail after(View view, Normalization norm) {
         List<Node> nodes = new ArrayList<>();
-        String output = normalized;
-        Optional<Initializer> gamma = Optional.empty();
+        String output = norm.normalized();
+        Optional<Initializer> gamma = norm.gamma();
         Optional<Initializer> beta = Optional.empty();
-        Optional<Node> mul = step(view, output, "Mul");
+        Optional<Node> mul = gamma.isPresent() ? Optional.empty() : step(view, output, "Mul");
         if (mul.isPresent()) {
             gamma = other(view, mul.get(), output);
             nodes.addFirst(mul.get());

@@ -38,7 +38,7 @@ public final class FuseLayerNorm extends Fusion {
         if (found.isEmpty() || sub.isEmpty()) {
             return NOTHING;
         }
-        Optional<Node> mean = view.maker(sub.get().input(1), "ReduceMean");
+        Optional<Node> mean = Normalization.mean(view, sub.get().input(1));
         String x = sub.get().input(0);
         if (mean.isEmpty() || !mean.get().input(0).equals(x)) {
             return NOTHING;
@@ -54,7 +54,7 @@ public final class FuseLayerNorm extends Fusion {
             return new Match.NearMiss("it ends a layer normalization, but "
                     + (extent instanceof Normalization.Extent.Elsewhere(String reason) ? reason : ""));
         }
-        AffineTail tail = factored.isPresent() ? factored.get().tail() : AffineTail.after(view, norm.normalized());
+        AffineTail tail = factored.isPresent() ? factored.get().tail() : AffineTail.after(view, norm);
         Optional<Shape> extent = tail.extent(view, x, count);
         if (extent.isEmpty()) {
             return new Match.NearMiss(
@@ -67,7 +67,8 @@ public final class FuseLayerNorm extends Fusion {
         Optional<String> bias = tail.beta().isEmpty()
                 ? Optional.of("")
                 : AffineTail.stored(view, tail.output() + ".bias", tail.beta(), extent.get(), type, constants);
-        if (factored.isPresent() && (scale.isEmpty() || bias.isEmpty())) {
+        boolean inside = factored.isPresent() || norm.gamma().isPresent();
+        if (inside && (scale.isEmpty() || bias.isEmpty())) {
             return new Match.NearMiss(
                     "it ends a layer normalization, but its scale or bias does not fit %s".formatted(extent.get()));
         }
@@ -103,7 +104,7 @@ public final class FuseLayerNorm extends Fusion {
         Node square = norm.nodes().getLast();
         view.graph.producer(square.input(0)).filter(n -> n != sub).ifPresent(twin -> {
             nodes.add(twin);
-            view.maker(twin.input(1), "ReduceMean")
+            Normalization.mean(view, twin.input(1))
                     .filter(m -> !nodes.contains(m))
                     .ifPresent(nodes::add);
         });

@@ -35,7 +35,7 @@ public final class FuseRmsNorm extends Fusion {
         Normalization norm = found.get();
         String x = norm.centered();
         boolean isCentered = view.maker(x, "Sub")
-                .flatMap(s -> view.maker(s.input(1), "ReduceMean")
+                .flatMap(s -> Normalization.mean(view, s.input(1))
                         .filter(m -> m.input(0).equals(s.input(0))))
                 .isPresent();
         if (isCentered) {
@@ -50,7 +50,7 @@ public final class FuseRmsNorm extends Fusion {
             }
             case Normalization.Extent.Last(int last) -> count = last;
         }
-        AffineTail whole = AffineTail.after(view, norm.normalized());
+        AffineTail whole = AffineTail.after(view, norm);
         // There is no bias: an addition that follows stays.
         AffineTail tail = whole.beta().isEmpty()
                 ? whole
@@ -58,7 +58,7 @@ public final class FuseRmsNorm extends Fusion {
                         whole.gamma(),
                         Optional.empty(),
                         whole.nodes().subList(1, whole.nodes().size()),
-                        whole.gamma().isEmpty()
+                        whole.nodes().size() == 1
                                 ? norm.normalized()
                                 : whole.nodes().get(1).output(0));
         Optional<Shape> extent = tail.extent(view, x, count);
@@ -70,6 +70,10 @@ public final class FuseRmsNorm extends Fusion {
         DataType type = view.graph.type(x).orElse(DataType.FLOAT);
         Optional<String> scale =
                 AffineTail.stored(view, tail.output() + ".scale", tail.gamma(), extent.get(), type, constants);
+        if (scale.isEmpty() && norm.gamma().isPresent()) {
+            return new Match.NearMiss(
+                    "it ends an RMS normalization, but its scale does not fit %s".formatted(extent.get()));
+        }
         if (scale.isEmpty()) {
             tail = new AffineTail(Optional.empty(), Optional.empty(), List.of(), norm.normalized());
             scale = AffineTail.stored(view, tail.output() + ".scale", tail.gamma(), extent.get(), type, constants);

@@ -1,5 +1,6 @@
 package dev.nibble.graph.pass;
 
+import dev.nibble.graph.Initializer;
 import dev.nibble.graph.Node;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -11,13 +12,20 @@ import java.util.OptionalInt;
 /// The common part of LayerNorm and RMSNorm: `d / √(mean(d²) + ε)`, in the spellings of the exporters.
 ///
 /// Division by the root, multiplication by its reciprocal (Reciprocal, or 1 divided by it), or Pow with −0.5; the square
-/// as Pow or as Mul of a value by itself.
+/// as Pow or as Mul of a value by itself; the means as ReduceMean or GlobalAveragePool; a scale in the reciprocal root.
 ///
 /// @param centered the value `d`; for LayerNorm what remains after the mean is taken off
 /// @param normalized the value that is all of it
 /// @param axes of the mean, as written
 /// @param nodes all nodes between, the one that makes `normalized` first
-record Normalization(String centered, String normalized, double epsilon, long[] axes, List<Node> nodes) {
+/// @param gamma the scale that the reciprocal root is multiplied by, as TensorFlow does it; `normalized` is scaled then
+record Normalization(
+        String centered,
+        String normalized,
+        double epsilon,
+        long[] axes,
+        List<Node> nodes,
+        Optional<Initializer> gamma) {
     /// The normalization that ends at `node`, if one does.
     static Optional<Normalization> endingAt(View view, Node node) {
         if (node.is("Div")) {
@@ -32,6 +40,29 @@ record Normalization(String centered, String normalized, double epsilon, long[] 
             Optional<Normalization> found = fromFactor(view, centered, node.input(1 - side), node);
             if (found.isPresent()) {
                 return found;
+            }
+            Optional<Normalization> scaled = fromScaledFactor(view, centered, node.input(1 - side), node);
+            if (scaled.isPresent()) {
+                return scaled;
+            }
+        }
+        return Optional.empty();
+    }
+
+    /// `factor` as `γ / √(mean(d²) + ε)`.
+    private static Optional<Normalization> fromScaledFactor(View view, String centered, String factor, Node end) {
+        Optional<Node> times = view.maker(factor, "Mul");
+        for (int side = 0; times.isPresent() && side < 2; side++) {
+            Optional<Initializer> gamma = view.stored(times.get().input(side));
+            Optional<Normalization> found = gamma.isEmpty()
+                    ? Optional.empty()
+                    : fromFactor(view, centered, times.get().input(1 - side), end);
+            if (found.isPresent()) {
+                Normalization norm = found.get();
+                List<Node> nodes = new ArrayList<>(norm.nodes());
+                nodes.add(1, times.get());
+                return Optional.of(new Normalization(
+                        norm.centered(), norm.normalized(), norm.epsilon(), norm.axes(), nodes, gamma));
             }
         }
         return Optional.empty();
@@ -69,7 +100,7 @@ record Normalization(String centered, String normalized, double epsilon, long[] 
         Optional<Node> add = view.maker(sum, "Add");
         for (int side = 0; add.isPresent() && side < 2; side++) {
             OptionalDouble epsilon = view.scalar(add.get().input(1 - side));
-            Optional<Node> mean = view.maker(add.get().input(side), "ReduceMean");
+            Optional<Node> mean = mean(view, add.get().input(side));
             if (epsilon.isEmpty() || mean.isEmpty()) {
                 continue;
             }
@@ -81,7 +112,8 @@ record Normalization(String centered, String normalized, double epsilon, long[] 
                 List<Node> nodes = new ArrayList<>(List.of(end));
                 nodes.addAll(between);
                 nodes.addAll(List.of(add.get(), mean.get(), square.get()));
-                return Optional.of(new Normalization(base, end.output(0), epsilon.getAsDouble(), axes.get(), nodes));
+                return Optional.of(new Normalization(
+                        base, end.output(0), epsilon.getAsDouble(), axes.get(), nodes, Optional.empty()));
             }
         }
         return Optional.empty();
@@ -112,8 +144,17 @@ record Normalization(String centered, String normalized, double epsilon, long[] 
                 && left.get().subgraphs().isEmpty();
     }
 
+    /// The node that makes `value` as a mean: ReduceMean, or GlobalAveragePool, which tf2onnx writes for the mean over the
+    /// last of three axes.
+    static Optional<Node> mean(View view, String value) {
+        return view.maker(value, "ReduceMean", "GlobalAveragePool");
+    }
+
     /// The axes over which `mean` averages, if it keeps them and they are constant.
     static Optional<long[]> meanAxes(View view, Node mean) {
+        if (mean.is("GlobalAveragePool")) {
+            return view.rank(mean.input(0)).orElse(0) == 3 ? Optional.of(new long[] {-1}) : Optional.empty();
+        }
         return mean.intAttribute("keepdims", 1) == 0
                 ? Optional.empty()
                 : view.axes(mean, 1).filter(a -> a.length > 0);

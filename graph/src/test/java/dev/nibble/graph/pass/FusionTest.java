@@ -23,6 +23,11 @@ class FusionTest {
         return result.model();
     }
 
+    /// With the ranks of all values, which tell over what a pooling averages.
+    private static Model inferred(Graphs graph) {
+        return new InferShapes().apply(graph.build(13)).model();
+    }
+
     private static String refuse(Pass pass, Model model) {
         PassResult result = pass.apply(model);
         assertEquals(model, result.model());
@@ -163,6 +168,70 @@ class FusionTest {
         assertEquals(17, fused.opset());
         assertEquals("gamma", fused.graph().nodes().getFirst().input(1));
         assertEquals("beta", fused.graph().nodes().getFirst().input(2));
+    }
+
+    /// As Keras 3 comes out of tf2onnx: means as pooling, the scale in the reciprocal root, the mean negated.
+    @ParameterizedTest
+    @ValueSource(strings = {"multiplied out", "centered"})
+    void fusesLayerNormAsKerasWritesIt(String form) {
+        Graphs graph = new Graphs()
+                .input("x", 2, 3, 8)
+                .scalar("epsilon", 1e-5f)
+                .weight("gamma", 1, 1, 8)
+                .weight("beta", 1, 1, 8)
+                .node("m", "GlobalAveragePool", "x")
+                .node("d", "Sub", "x m")
+                .node("sq", "Mul", "d d")
+                .node("v", "GlobalAveragePool", "sq")
+                .node("ve", "Add", "v epsilon")
+                .node("sd", "Sqrt", "ve")
+                .node("r", "Reciprocal", "sd")
+                .node("g", "Mul", "r gamma");
+        if (form.equals("centered")) {
+            graph.node("n", "Mul", "d g").node("y", "Add", "beta n");
+        } else {
+            graph.node("a", "Mul", "x g")
+                    .node("neg", "Neg", "m")
+                    .node("b", "Mul", "neg g")
+                    .node("s", "Add", "b beta")
+                    .node("y", "Add", "a s");
+        }
+        Model fused = fuse(new FuseLayerNorm(NEWEST), inferred(graph.output("y")));
+        assertEquals("LayerNormalization", ops(fused));
+    }
+
+    @Test
+    void fusesRmsNormAsKerasWritesIt() {
+        Graphs graph = new Graphs()
+                .input("x", 2, 3, 8)
+                .scalar("epsilon", 1e-6f)
+                .weight("gamma", 8)
+                .weight("beta", 8)
+                .node("sq", "Mul", "x x")
+                .node("v", "GlobalAveragePool", "sq")
+                .node("ve", "Add", "v epsilon")
+                .node("sd", "Sqrt", "ve")
+                .node("r", "Reciprocal", "sd")
+                .node("g", "Mul", "r gamma")
+                .node("n", "Mul", "x g")
+                .node("y", "Add", "n beta")
+                .output("y");
+        assertEquals("RMSNormalization Add", ops(fuse(new FuseRmsNorm(NEWEST), inferred(graph))));
+    }
+
+    @Test
+    void poolingOfPicturesIsNoMeanOverTheLastAxis() {
+        Graphs graph = new Graphs()
+                .input("x", 2, 3, 8, 8)
+                .scalar("epsilon", 1e-6f)
+                .node("sq", "Mul", "x x")
+                .node("v", "GlobalAveragePool", "sq")
+                .node("ve", "Add", "v epsilon")
+                .node("sd", "Sqrt", "ve")
+                .node("y", "Div", "x sd")
+                .output("y");
+        Model model = inferred(graph);
+        assertEquals(model, new FuseRmsNorm(NEWEST).apply(model).model());
     }
 
     @ParameterizedTest
