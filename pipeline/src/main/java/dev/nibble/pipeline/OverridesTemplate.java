@@ -72,7 +72,7 @@ public final class OverridesTemplate {
         }
         Map<String, Object> params = new LinkedHashMap<>();
         for (WeightQuantizer weight : plan.weights()) {
-            if (weight.role() == WeightQuantizer.Role.WEIGHT) {
+            if (weight.role() == WeightQuantizer.Role.WEIGHT || weight.role() == WeightQuantizer.Role.TABLE) {
                 Map<String, Object> entry = entry(weight.scheme().bits());
                 entry.put("is_symmetric", weight.scheme().symmetry() == Symmetry.ASYMMETRIC ? "False" : "True");
                 params.put(plan.renamed().getOrDefault(weight.name(), weight.name()), entry);

@@ -25,6 +25,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /// A model as the user gave it, and as quantization wants it: opset raised, constants and batch norms folded,
 /// decomposed operators whole, shapes inferred.
@@ -68,7 +69,10 @@ public record PreparedModel(
                     model,
                     simplified.passes().stream().map(PreparedModel::record).toList(),
                     simplified.renamed(),
-                    read.findings());
+                    Stream.concat(
+                                    read.findings().stream(),
+                                    TiedWeights.of(read.model().graph()).stream())
+                            .toList());
         }
     }
 

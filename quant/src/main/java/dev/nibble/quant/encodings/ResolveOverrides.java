@@ -119,7 +119,7 @@ public final class ResolveOverrides {
     private List<String> weightNames() {
         Set<String> names = new LinkedHashSet<>();
         plan.weights().stream()
-                .filter(weight -> weight.role() == WeightQuantizer.Role.WEIGHT)
+                .filter(ResolveOverrides::isStored)
                 .forEach(weight -> names.add(plan.renamed().getOrDefault(weight.name(), weight.name())));
         return List.copyOf(names);
     }
@@ -318,8 +318,13 @@ public final class ResolveOverrides {
                 entry.nesting());
     }
 
+    /// A weight, or a table of rows: not a constant in the place of an activation.
+    private static boolean isStored(WeightQuantizer weight) {
+        return weight.role() == WeightQuantizer.Role.WEIGHT || weight.role() == WeightQuantizer.Role.TABLE;
+    }
+
     private void checkWeight(WeightQuantizer weight, int bits) {
-        List<Integer> allowed = weight.role() == WeightQuantizer.Role.WEIGHT ? WEIGHT_BITS : ACTIVATION_BITS;
+        List<Integer> allowed = isStored(weight) ? WEIGHT_BITS : ACTIVATION_BITS;
         if (!allowed.contains(bits)) {
             throw new NibbleException(
                     "'%s' cannot have %d bits: by the rules of %s, %s of %s have %s bits"
@@ -327,7 +332,7 @@ public final class ResolveOverrides {
                                     weight.name(),
                                     bits,
                                     plan.rules(),
-                                    weight.role() == WeightQuantizer.Role.WEIGHT ? "weights" : "constant operands",
+                                    isStored(weight) ? "weights" : "constant operands",
                                     weight.consumers().isEmpty()
                                             ? "its operator"
                                             : weight.consumers().getFirst().opType(),

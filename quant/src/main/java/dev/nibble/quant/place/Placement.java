@@ -117,12 +117,19 @@ public final class Placement {
                 } else {
                     Optional<WeightSchemes.Choice> choice = schemes.choose(graph, node, i);
                     int index = i;
-                    choice.ifPresent(c -> uses.add(
-                            new SplitConstants.Use(node, index, List.of(c.scheme(), c.role(), node.is("Gather")))));
+                    choice.ifPresent(c -> uses.add(new SplitConstants.Use(node, index, kind(node, c))));
                 }
             }
         }
         return uses;
+    }
+
+    /// What two uses of a constant must have in common to read the same codes. A table whose rows are the channels of a
+    /// layer does with the layer's.
+    private static Object kind(Node node, WeightSchemes.Choice choice) {
+        return choice.role() == WeightQuantizer.Role.TABLE
+                ? List.of(choice.scheme(), WeightQuantizer.Role.WEIGHT, false)
+                : List.of(choice.scheme(), choice.role(), node.is("Gather"));
     }
 
     static boolean isQuantizable(NodeKinds.Kind kind) {

@@ -136,6 +136,9 @@ final class PlanBuilder {
                 if (choice == null) {
                     if (OperatorInputs.role(node, i) == Role.WEIGHT) {
                         skipped.add(new Skipped(node.label(), node.opType(), "the rules leave its weight in float"));
+                    } else if (node.is("Gather") && precision.activationBits().isEmpty()) {
+                        skipped.add(new Skipped(
+                                node.label(), node.opType(), "its table stays in float: it is no matrix read by rows"));
                     }
                     continue;
                 }
@@ -147,7 +150,8 @@ final class PlanBuilder {
                 WeightQuantizer known = weights.get(input);
                 List<Node> consumers = new ArrayList<>(known == null ? List.of() : known.consumers());
                 consumers.add(node);
-                weights.put(input, new WeightQuantizer(input, choice.scheme(), choice.role(), consumers, inEncodings));
+                Role role = known != null && known.role() == Role.WEIGHT ? Role.WEIGHT : choice.role();
+                weights.put(input, new WeightQuantizer(input, choice.scheme(), role, consumers, inEncodings));
             }
         }
     }

@@ -18,6 +18,9 @@ public record WeightQuantizer(
         WEIGHT,
         /// The scale or shift of a normalization.
         PARAMETER,
+        /// The rows that Gather looks up, where values stay in float. Where values are quantized as well, a table is an
+        /// [#OPERAND]: its codes pass through.
+        TABLE,
         /// A constant in the place of an activation, quantized as one.
         OPERAND
     }

@@ -46,7 +46,10 @@ final class WeightSchemes {
     Optional<Choice> choose(Graph graph, Node node, int index) {
         Shape shape = graph.shape(node.input(index)).orElse(Shape.SCALAR);
         Role role = OperatorInputs.role(node, index);
-        if (precision.activationBits().isEmpty() && role != Role.WEIGHT) {
+        if (precision.activationBits().isEmpty() && role == Role.OPERAND && isTable(node, index, shape)) {
+            role = Role.TABLE;
+        }
+        if (precision.activationBits().isEmpty() && role != Role.WEIGHT && role != Role.TABLE) {
             return Optional.empty();
         }
         int activationBits = precision.activationBits().orElse(16);
@@ -72,6 +75,7 @@ final class WeightSchemes {
     private Optional<Choice> byRules(Node node, Shape shape, Role role, int activationBits) {
         return switch (role) {
             case WEIGHT -> rules.paramQuantized(node.opType(), "weight") ? weight(node, shape) : Optional.empty();
+            case TABLE -> rules.paramQuantized(node.opType(), "weight") ? table(node, shape) : Optional.empty();
             case PARAMETER -> Optional.of(new Choice(parameter(node, activationBits), role, null));
             case OPERAND ->
                 Optional.of(new Choice(
@@ -125,6 +129,34 @@ final class WeightSchemes {
             }
         }
         return Optional.of(new Choice(new Scheme.Integer(bits, symmetry, granularity), Role.WEIGHT, deviation));
+    }
+
+    /// Whether `node` looks up rows of a matrix at input `index`.
+    private static boolean isTable(Node node, int index, Shape shape) {
+        return index == 0 && node.is("Gather") && shape.rank() == 2 && node.intAttribute("axis", 0) == 0;
+    }
+
+    /// A scale for each row, or for each block of a row.
+    private Optional<Choice> table(Node node, Shape shape) {
+        Symmetry symmetry = precision
+                .weightSymmetry()
+                .orElse(rules.paramSymmetric(node.opType(), "weight") ? symmetric() : Symmetry.ASYMMETRIC);
+        String deviation = null;
+        Granularity granularity = new Granularity.PerChannel(0);
+        switch (precision.granularity()) {
+            case WeightGranularity.PerTensor _ -> granularity = Granularity.PER_TENSOR;
+            case WeightGranularity.PerChannel _ -> {}
+            case WeightGranularity.PerBlock(int size) -> {
+                if (shape.dim(1) % size == 0) {
+                    granularity = new Granularity.PerBlock(1, size);
+                } else {
+                    deviation = "scales by row, not by block: rows of %d values are no multiple of %d"
+                            .formatted(shape.dim(1), size);
+                }
+            }
+        }
+        return Optional.of(
+                new Choice(new Scheme.Integer(precision.weightBits(), symmetry, granularity), Role.TABLE, deviation));
     }
 
     private static boolean depthwiseTransposed(Node node, Shape shape) {
