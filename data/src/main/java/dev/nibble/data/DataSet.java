@@ -232,6 +232,16 @@ public final class DataSet implements AutoCloseable {
         return samples.paired() && skip % 2 == 0 && (options.every() == null || options.every() == 1) && size % 2 == 0;
     }
 
+    /// At most `count` of the samples, evenly spread. It reads from this data set, which must stay open; closing this
+    /// one closes both.
+    public DataSet spread(long count) {
+        if (count < 1) {
+            throw new IllegalArgumentException("count must be at least 1, but was " + count);
+        }
+        long every = (options.every() == null ? 1 : options.every()) * Math.max(1, size / count);
+        return new DataSet(samples, options.withChoice(options.skip(), every, Math.min(count, size)), inputs, arena);
+    }
+
     /// One sample, preprocessed, as a batch of one in memory of its own. Where the model's batch is fixed, the sample
     /// is repeated.
     public Map<String, Tensor> sample(long index) {

@@ -112,8 +112,17 @@ public record QuantizedModel(
             RunDirectory run,
             Progress progress) {
         recipe.requireScopes(model.graph());
-        PrepareChannels.Result channels =
-                PrepareChannels.of(model, recipe, precision.overrides(), data, executor, threads, run, progress);
+        PrepareChannels.Result channels = PrepareChannels.of(
+                model,
+                recipe,
+                precision.overrides(),
+                data,
+                executor,
+                threads,
+                run,
+                Optional.of(new QuantizedTrial(
+                        rules, precision, calibrator, parameters, data, executor, threads, memory, batch, progress)),
+                progress);
         PlacementPlan plan = plan(channels.model(), rules, precision);
         Executor.Options options = new Executor.Options(threads, Executor.Optimization.DEFAULT);
         long start = System.nanoTime();

@@ -13,7 +13,7 @@ public enum Algorithm {
     /// Channels of constant output moved into biases.
     ZERO_CONSTANT_CHANNELS("zero-constant-channels"),
     /// Ranges of weights balanced across layers.
-    EQUALIZE("cle"),
+    EQUALIZE("cle", Choice.CAPS),
     /// What channels have at least, moved into the biases behind; not exact with ReLU6 and padding.
     ABSORB("absorb-high-bias"),
     /// Ranges behind normalizations moved into the weights that read them.
@@ -33,10 +33,55 @@ public enum Algorithm {
 
     private final String id;
     private final List<Setting> settings;
+    private final List<Choice> choices;
 
     Algorithm(String id, Setting... settings) {
         this.id = id;
         this.settings = List.of(settings);
+        this.choices = List.of();
+    }
+
+    Algorithm(String id, Choice choice) {
+        this.id = id;
+        this.settings = List.of();
+        this.choices = List.of(choice);
+    }
+
+    /// A word out of a few that a step can be given.
+    public enum Choice {
+        /// What becomes of the caps (ReLU6) of scaled channels; `auto` measures.
+        CAPS("caps", "auto", "kept", "exact", "relu");
+
+        private final String id;
+        private final List<String> words;
+
+        Choice(String id, String... words) {
+            this.id = id;
+            this.words = List.of(words);
+        }
+
+        public String id() {
+            return id;
+        }
+
+        /// What can be said; the first holds where nothing is said.
+        public List<String> words() {
+            return words;
+        }
+
+        String standard() {
+            return words.getFirst();
+        }
+
+        /// @throws NibbleException where `word` is none of [#words]
+        void require(String word) {
+            if (!words.contains(word)) {
+                String all = String.join(", ", words);
+                throw new NibbleException(
+                        "%s must be one of %s, but is '%s'".formatted(id, all, word),
+                        Nearest.didYouMean(word, words, "use %s, or leave it out".formatted(standard())));
+            }
+        }
     }
 
     /// A number that a step can be given.
@@ -93,9 +138,14 @@ public enum Algorithm {
         }
     }
 
-    /// What a step of this algorithm can be told.
+    /// Numbers that a step of this algorithm can be told.
     public List<Setting> settings() {
         return settings;
+    }
+
+    /// Words that a step of this algorithm can be told.
+    public List<Choice> choices() {
+        return choices;
     }
 
     public String id() {

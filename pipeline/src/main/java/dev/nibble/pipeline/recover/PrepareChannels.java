@@ -6,7 +6,6 @@ import dev.nibble.data.DataSet;
 import dev.nibble.graph.DataType;
 import dev.nibble.graph.Executor;
 import dev.nibble.graph.Graph;
-import dev.nibble.graph.Initializer;
 import dev.nibble.graph.Model;
 import dev.nibble.graph.Tensor;
 import dev.nibble.pipeline.Progress;
@@ -48,6 +47,7 @@ public final class PrepareChannels {
     /// Runs the steps of `recipe` that are meant here, or takes over what `run` keeps of them.
     ///
     /// @param overrides channels of tensors whose encodings are given are left alone
+    /// @param trial measures choices; without it caps that are left to measurement are kept
     public static Result of(
             Model model,
             Recipe recipe,
@@ -56,6 +56,7 @@ public final class PrepareChannels {
             Executor executor,
             int threads,
             RunDirectory run,
+            Optional<CapsTrial> trial,
             Progress progress) {
         List<Recipe.Step> steps = recipe.steps().stream()
                 .filter(step -> step.algorithm().preparesChannels())
@@ -68,43 +69,27 @@ public final class PrepareChannels {
         Set<String> frozen = new TreeSet<>(overrides.tensors().keySet());
         frozen.removeIf(name -> !overrides.freezes(name));
         follows.add(frozen);
+        recipe.step(Algorithm.EQUALIZE)
+                .filter(step -> step.word(Algorithm.Choice.CAPS).equals("auto"))
+                .flatMap(step -> trial)
+                .ifPresent(measured -> follows.add(measured.follows()));
         RunDirectory.Key key = run.key("channels", follows.toArray());
         return run.read(key, "channels", in -> read(model, in)).orElseGet(() -> {
-            Result made = of(model, recipe, frozen, data, executor, threads, progress);
+            Result made = of(model, recipe, frozen, data, executor, threads, trial, progress);
             run.write(key, out -> write(model, made, out));
             return made;
         });
     }
 
-    /// The constants that were changed, and what was said.
     private static void write(Model before, Result result, DataOutputStream out) throws IOException {
         StageContents.write(result.passes(), out);
-        List<Initializer> changed = result.model().graph().initializers().stream()
-                .filter(constant -> !before.graph().initializer(constant.name()).equals(Optional.of(constant)))
-                .toList();
-        out.writeInt(changed.size());
-        for (Initializer constant : changed) {
-            out.writeUTF(constant.name());
-            for (float value : constant.tensor().toFloats()) {
-                out.writeFloat(value);
-            }
-        }
+        ChangedGraph.write(before.graph(), result.model().graph(), out);
     }
 
     private static Result read(Model before, DataInputStream in) throws IOException {
         List<PassRecord> passes = StageContents.passes(in);
-        List<Initializer> changed = new ArrayList<>();
-        for (int left = in.readInt(); left > 0; left--) {
-            Initializer old = before.graph().initializer(in.readUTF()).orElseThrow();
-            float[] values = new float[Math.toIntExact(old.shape().elements())];
-            for (int i = 0; i < values.length; i++) {
-                values[i] = in.readFloat();
-            }
-            changed.add(Initializer.of(old.name(), Tensor.of(old.shape(), values)));
-        }
-        Graph graph = before.graph();
-        return new Result(
-                changed.isEmpty() ? before : before.withGraph(graph.edit(edit -> changed.forEach(edit::put))), passes);
+        Graph graph = ChangedGraph.read(before.graph(), in);
+        return new Result(graph.equals(before.graph()) ? before : before.withGraph(graph), passes);
     }
 
     private static Result of(
@@ -114,6 +99,7 @@ public final class PrepareChannels {
             DataSet data,
             Executor executor,
             int threads,
+            Optional<CapsTrial> trial,
             Progress progress) {
         List<PassRecord> passes = new ArrayList<>();
         Model changed = model;
@@ -131,8 +117,7 @@ public final class PrepareChannels {
         if (equalize != null) {
             Map<String, ChannelActivity> activity = new LinkedHashMap<>();
             observe(changed, data, executor, threads, progress, activity, activity);
-            EqualizeCrossLayer.Result result = EqualizeCrossLayer.apply(
-                    changed, new EqualizeCrossLayer.Rule.Weights(), equalize.scope(), activity, frozen);
+            EqualizeCrossLayer.Result result = ChooseCaps.apply(changed, equalize, activity, frozen, trial);
             changed = result.model();
             passes.add(record(Algorithm.EQUALIZE, result.changes(), result.skipped()));
         }

@@ -3,6 +3,7 @@ package dev.nibble.pipeline.recover;
 import dev.nibble.graph.Graph;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.Node;
+import dev.nibble.pipeline.recover.Algorithm.Choice;
 import dev.nibble.pipeline.recover.Algorithm.Setting;
 import dev.nibble.quant.weight.Scope;
 import dev.nibble.quant.weight.WeightSteps;
@@ -49,9 +50,17 @@ public record Recipe(String name, List<Step> steps) {
     /// An algorithm on the operators in a scope, with numbers of its own.
     ///
     /// @param settings what was said; the rest has its standard value
-    public record Step(Algorithm algorithm, Scope scope, Map<Setting, Double> settings) {
-        /// @throws NibbleException where a setting is not the algorithm's, or out of range
+    /// @param choices what was said; the rest has its standard word
+    public record Step(Algorithm algorithm, Scope scope, Map<Setting, Double> settings, Map<Choice, String> choices) {
+        /// @throws NibbleException where a setting or a choice is not the algorithm's, out of range or unknown
         public Step {
+            choices = Map.copyOf(choices);
+            choices.forEach((choice, word) -> {
+                if (!algorithm.choices().contains(choice)) {
+                    throw new NibbleException("'%s' has no %s".formatted(algorithm.id(), choice.id()), "leave it out");
+                }
+                choice.require(word);
+            });
             settings = Map.copyOf(settings);
             settings.forEach((setting, value) -> {
                 if (!algorithm.settings().contains(setting)) {
@@ -70,20 +79,30 @@ public record Recipe(String name, List<Step> steps) {
             });
         }
 
+        /// With standard words.
+        public Step(Algorithm algorithm, Scope scope, Map<Setting, Double> settings) {
+            this(algorithm, scope, settings, Map.of());
+        }
+
         /// On every operator, with standard numbers.
         public Step(Algorithm algorithm) {
-            this(algorithm, Scope.ALL, Map.of());
+            this(algorithm, Scope.ALL, Map.of(), Map.of());
         }
 
         double value(Setting setting) {
             return settings.getOrDefault(setting, setting.standard());
         }
 
+        String word(Choice choice) {
+            return choices.getOrDefault(choice, choice.standard());
+        }
+
         /// `gptq(damping=0.05) on Conv`.
         @Override
         public String toString() {
-            TreeMap<String, Double> sorted = new TreeMap<>();
+            TreeMap<String, Object> sorted = new TreeMap<>();
             settings.forEach((setting, value) -> sorted.put(setting.id(), value));
+            choices.forEach((choice, word) -> sorted.put(choice.id(), word));
             return algorithm.id()
                     + (sorted.isEmpty()
                             ? ""

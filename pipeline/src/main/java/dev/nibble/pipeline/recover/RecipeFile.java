@@ -3,6 +3,7 @@ package dev.nibble.pipeline.recover;
 import dev.nibble.graph.Nearest;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.ParserMessage;
+import dev.nibble.pipeline.recover.Algorithm.Choice;
 import dev.nibble.pipeline.recover.Algorithm.Setting;
 import dev.nibble.pipeline.recover.Recipe.Step;
 import dev.nibble.quant.weight.Scope;
@@ -67,6 +68,7 @@ public final class RecipeFile {
         }
         List<String> known = new ArrayList<>(List.of("steps", "step"));
         Arrays.stream(Setting.values()).map(Setting::id).forEach(known::add);
+        Arrays.stream(Choice.values()).map(Choice::id).forEach(known::add);
         requireKnown(tree, known, "recipe '%s'".formatted(file));
         boolean list = tree.has("steps");
         if (list == tree.has("step")) {
@@ -88,6 +90,14 @@ public final class RecipeFile {
                 throw wrong("no step takes '%s'".formatted(setting.id()), "leave it out");
             }
         }
+        for (Choice choice : Choice.values()) {
+            boolean used =
+                    steps.stream().anyMatch(step -> step.algorithm().choices().contains(choice));
+            if (tree.has(choice.id()) && !used) {
+                word(tree, choice);
+                throw wrong("no step takes '%s'".formatted(choice.id()), "leave it out");
+            }
+        }
         Path name = file.getFileName();
         try {
             return new Recipe(name == null ? "" : name.toString(), steps);
@@ -107,15 +117,19 @@ public final class RecipeFile {
         Algorithm algorithm = algorithm(name.asString());
         Map<Setting, Double> settings = new EnumMap<>(Setting.class);
         algorithm.settings().forEach(setting -> number(tree, setting).ifPresent(value -> settings.put(setting, value)));
+        Map<Choice, String> choices = new EnumMap<>(Choice.class);
+        algorithm.choices().forEach(choice -> word(tree, choice).ifPresent(word -> choices.put(choice, word)));
         if (node.isString()) {
-            return made(algorithm, Scope.ALL, settings);
+            return made(algorithm, Scope.ALL, settings, choices);
         }
         String where = "step '%s' of recipe '%s'".formatted(algorithm.id(), file);
         List<String> known = new ArrayList<>(List.of("algorithm", "scope"));
         algorithm.settings().forEach(setting -> known.add(setting.id()));
+        algorithm.choices().forEach(choice -> known.add(choice.id()));
         requireKnown(node, known, where);
+        algorithm.choices().forEach(choice -> word(node, choice).ifPresent(word -> choices.put(choice, word)));
         algorithm.settings().forEach(setting -> number(node, setting).ifPresent(value -> settings.put(setting, value)));
-        return made(algorithm, scope(node.path("scope"), where), settings);
+        return made(algorithm, scope(node.path("scope"), where), settings, choices);
     }
 
     private Algorithm algorithm(String name) {
@@ -126,9 +140,9 @@ public final class RecipeFile {
         }
     }
 
-    private Step made(Algorithm algorithm, Scope scope, Map<Setting, Double> settings) {
+    private Step made(Algorithm algorithm, Scope scope, Map<Setting, Double> settings, Map<Choice, String> choices) {
         try {
-            return new Step(algorithm, scope, settings);
+            return new Step(algorithm, scope, settings, choices);
         } catch (NibbleException e) {
             throw wrong(String.valueOf(e.getMessage()), e.hint());
         }
@@ -165,6 +179,20 @@ public final class RecipeFile {
                     "write " + setting.id() + " = " + setting.standard());
         }
         return Optional.of(value.asDouble());
+    }
+
+    private Optional<String> word(JsonNode node, Choice choice) {
+        JsonNode value = node.path(choice.id());
+        if (value.isMissingNode()) {
+            return Optional.empty();
+        }
+        String word = value.isString() ? value.asString() : value.toString();
+        try {
+            choice.require(word);
+        } catch (NibbleException e) {
+            throw wrong(String.valueOf(e.getMessage()), e.hint());
+        }
+        return Optional.of(word);
     }
 
     private static void requireKnown(JsonNode node, List<String> known, String where) {

@@ -25,6 +25,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -95,6 +96,7 @@ class AbsorbHighBiasTest {
                     executor,
                     1,
                     RunDirectory.NONE,
+                    Optional.empty(),
                     Progress.none());
             Executor.Options options = new Executor.Options(1, Executor.Optimization.OFF);
             double largest = 0;
@@ -168,6 +170,7 @@ class AbsorbHighBiasTest {
                     executor,
                     1,
                     RunDirectory.NONE,
+                    Optional.empty(),
                     Progress.none());
             assertEquals(
                     "its activation is the graph's output",

@@ -21,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.api.Assumptions;
@@ -126,7 +127,15 @@ class PrepareChannelsTest {
                 DataSet test = DataSet.open(
                         samples, options.withChoice(200L, 1L, 16L), PreparedModel.inputs(prepared.model()))) {
             PrepareChannels.Result result = PrepareChannels.of(
-                    prepared.model(), recipe, Overrides.NONE, data, executor, 2, RunDirectory.NONE, Progress.none());
+                    prepared.model(),
+                    recipe,
+                    Overrides.NONE,
+                    data,
+                    executor,
+                    2,
+                    RunDirectory.NONE,
+                    Optional.empty(),
+                    Progress.none());
             for (PassRecord pass : result.passes()) {
                 assertTrue(!pass.changes().isEmpty() == changing.contains(pass.name()), pass::toString);
                 boolean silent = pass.changes().isEmpty() && pass.skipped().isEmpty();

@@ -31,7 +31,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// - No channel grows beyond the largest of its tensor: weights would get better and 8-bit activations worse.
 /// - A Clip at a cap (ReLU6) has one bound for all channels. A channel that reaches the cap more often than
-///   [#REACHING] keeps its factor at 1, so that its cap is exact; for the others the cap does not bind.
+///   [#REACHING] keeps its factor at 1 under [Caps#KEPT]; for the others the cap counts as not binding, though it cuts
+///   off up to that share. The other choices of [Caps] free the channels and change the caps.
 public final class EqualizeCrossLayer {
     /// The share of positions at which a channel may exceed its cap and still count as not reaching it.
     public static final double REACHING = 0.001;
@@ -75,6 +76,8 @@ public final class EqualizeCrossLayer {
     /// By variable, whether a cap alone keeps its factor from growing.
     private final boolean[] capped;
 
+    private final ChannelCaps caps;
+
     private int silent;
 
     private final List<float[]> weights = new ArrayList<>();
@@ -82,12 +85,16 @@ public final class EqualizeCrossLayer {
     /// @param model with other weights and biases; every name stays
     /// @param changes what was done; empty where nothing was
     /// @param skipped by node or value, why something was left alone
-    public record Result(Model model, List<String> changes, Map<String, String> skipped) {}
+    /// @param keptDb by how much the weights' rows would be louder within their tensors' ranges, on average, were the
+    ///     channels free that reach caps which are kept; 0 where there are none
+    public record Result(Model model, List<String> changes, Map<String, String> skipped, double keptDb) {}
 
-    private EqualizeCrossLayer(Graph graph, Rule rule, Set<String> frozen) {
-        this.graph = graph;
+    private EqualizeCrossLayer(
+            Model model, Rule rule, Set<String> frozen, Caps caps, Map<String, ChannelActivity> activity) {
+        this.graph = model.graph();
         this.rule = rule;
         this.spaces = ChannelSpaces.of(graph, frozen);
+        this.caps = new ChannelCaps(graph, spaces, Math.toIntExact(model.opset()), caps, activity);
         log = new double[spaces.variables()];
         least = new double[log.length];
         most = new double[log.length];
@@ -140,18 +147,34 @@ public final class EqualizeCrossLayer {
     /// @param frozen weights, biases and values by name
     public static Result apply(
             Model model, Rule rule, Scope scope, Map<String, ChannelActivity> activity, Set<String> frozen) {
-        return new EqualizeCrossLayer(model.graph(), rule, frozen).applied(model, scope, activity);
+        return apply(model, rule, scope, activity, frozen, Caps.KEPT);
+    }
+
+    /// As above, with a choice of what becomes of caps; it matters under [Rule.Weights] alone.
+    public static Result apply(
+            Model model, Rule rule, Scope scope, Map<String, ChannelActivity> activity, Set<String> frozen, Caps caps) {
+        Caps taken = rule instanceof Rule.Weights ? caps : Caps.KEPT;
+        return new EqualizeCrossLayer(model, rule, frozen, taken, activity).applied(model, scope, activity);
     }
 
     private Result applied(Model model, Scope scope, Map<String, ChannelActivity> activity) {
         Map<String, String> skipped = new LinkedHashMap<>();
+        double keptDb = 0;
         leaveOut(scope, skipped);
         begin(activity, skipped);
         spaces.fixedBy().forEach(skipped::putIfAbsent);
         if (rule instanceof Rule.Weights) {
             int reaching = bound(activity);
+            skipped.putAll(caps.skipped());
+            for (ChannelSpaces.Capped unseen : caps.unseen()) {
+                pin(unseen.channels());
+                skipped.put(
+                        unseen.node().label(),
+                        "its channels are not scaled: how often they reach the cap is not known");
+            }
             if (reaching > 0) {
-                skipped.put("Clip", caps(reaching));
+                keptDb = gain();
+                skipped.put("Clip", ChannelCaps.cost(reaching, spaces.capped().size(), keptDb));
             }
         } else if (spaces.gains().isEmpty()) {
             skipped.put("model", "no normalization and no constant vector scales channels");
@@ -165,7 +188,7 @@ public final class EqualizeCrossLayer {
             skipped.put("silent channels", silent + " channels are 0 on all samples; they are not made larger");
         }
         if (moved == 0) {
-            return new Result(model, List.of(), skipped);
+            return new Result(model, List.of(), skipped, keptDb);
         }
         String change = switch (rule) {
             case Rule.Weights() ->
@@ -175,7 +198,9 @@ public final class EqualizeCrossLayer {
                 "moved the ranges of %d channels behind normalizations into the weights that read them (α = %s); %s"
                         .formatted(moved, alpha, spread());
         };
-        return new Result(model.withGraph(written()), List.of(change), skipped);
+        List<String> changes = new ArrayList<>(List.of(change));
+        changes.addAll(caps.changes(this::factor));
+        return new Result(model.withGraph(written()), changes, skipped, keptDb);
     }
 
     /// How far the largest channel of a normalization lies above the middle one, before and after.
@@ -234,9 +259,8 @@ public final class EqualizeCrossLayer {
         }
     }
 
-    /// What it costs that channels at their caps keep their factors: the range of the weights, per tensor, were every
-    /// cap a constant of its own.
-    private String caps(int reaching) {
+    /// What it costs that channels at their caps keep their factors, in dB of [#weightLevel].
+    private double gain() {
         double[] bounded = most.clone();
         solve();
         double kept = weightLevel();
@@ -253,15 +277,7 @@ public final class EqualizeCrossLayer {
         double free = weightLevel();
         System.arraycopy(bounded, 0, most, 0, most.length);
         Arrays.fill(log, 0);
-        return String.format(
-                Locale.ROOT,
-                "%d channels reach their cap at more than %.1f %% of the positions; their factors stay 1, and Clip "
-                        + "stays exact. A cap for each channel (%d Min with a constant) would make the weights' rows "
-                        + "%.1f dB louder within their tensors' ranges, on average",
-                reaching,
-                100 * REACHING,
-                spaces.capped().size(),
-                free - kept);
+        return free - kept;
     }
 
     /// The mean square of each row against the square of its tensor's largest weight, in dB, over all rows.
@@ -306,6 +322,7 @@ public final class EqualizeCrossLayer {
         for (int variable : variables) {
             least[spaces.root(variable)] = 0;
             most[spaces.root(variable)] = 0;
+            capped[spaces.root(variable)] = false;
         }
     }
 
@@ -319,18 +336,20 @@ public final class EqualizeCrossLayer {
                 continue;
             }
             boolean rectified = spaces.isRectified(node.output(0));
+            Caps treated = caps.behind(node.output(0));
+            float cap = treated == Caps.RELU ? Float.POSITIVE_INFINITY : seen.cap();
             float[] reach = new float[linear.out().length];
             float largest = 0;
             for (int c = 0; c < reach.length; c++) {
                 float low = rectified ? 0 : Math.abs(seen.min(c));
-                reach[c] = Math.min(Math.max(Math.max(seen.max(c), 0), low), seen.cap());
+                reach[c] = Math.min(Math.max(Math.max(seen.max(c), 0), low), cap);
                 largest = Math.max(largest, reach[c]);
             }
             for (int c = 0; c < reach.length; c++) {
                 int root = spaces.root(linear.out()[c]);
                 least[root] = reach[c] > 0 ? Math.max(least[root], Math.log(reach[c] / largest)) : 0;
                 silent += reach[c] > 0 ? 0 : 1;
-                if (seen.shareAbove(c) > REACHING) {
+                if (treated == Caps.KEPT && seen.shareAbove(c) > REACHING) {
                     capped[root] |= most[root] > 0;
                     most[root] = 0;
                     reaching++;
@@ -461,6 +480,7 @@ public final class EqualizeCrossLayer {
             for (ChannelSpaces.Shift shift : spaces.shifts()) {
                 divided(shift.constant(), shift.channels()).ifPresent(edit::put);
             }
+            caps.write(edit, this::factor);
         });
     }
 
