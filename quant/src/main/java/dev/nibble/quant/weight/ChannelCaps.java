@@ -142,8 +142,10 @@ final class ChannelCaps {
             return List.of();
         }
         if (wanted == Caps.EXACT) {
-            return List.of("gave each channel a cap of its own behind %d Clip: a Min with a constant each"
-                    .formatted(changed.size()));
+            return List.of(
+                    ("gave each channel a cap of its own behind %d Clip: a Min with a constant each, an operator more that "
+                                    + "the HTP does not fuse; caps = \"kept\" adds none")
+                            .formatted(changed.size()));
         }
         double most = 0;
         for (ChannelSpaces.Capped capped : changed) {
