@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.zip.ZipFile;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -37,6 +38,18 @@ class WholeOnHtpTest {
     @CsvSource({"resnet8,8,8", "kws,4,8", "stories,8,16", "recogniser,8,16"})
     void aPart(String model, String weights, String activations) throws IOException {
         whole(weights, activations, arguments(model));
+    }
+
+    /// Min with an unsigned 8-bit constant for each channel, behind ReLU6.
+    @Test
+    void capsOfScaledChannels() throws IOException {
+        List<String> model = new ArrayList<>(arguments("mobilenet"));
+        Path recipe = directory.resolve("exact.toml");
+        Files.writeString(recipe, "steps = [\"cle\"]\ncaps = \"exact\"\n");
+        model.addAll(List.of("--recipe", recipe.toString(), "--weight-granularity", "tensor"));
+        whole("8", "8", model);
+        String written = Files.readString(directory.resolve("out/model.qdq.onnx"), StandardCharsets.ISO_8859_1);
+        assertTrue(written.contains("_below_cap"), "no Clip has a Min behind it");
     }
 
     /// The whole table; a quarter of an hour.
