@@ -20,8 +20,13 @@ final class ChooseCaps {
     /// What keeping the caps must cost the weights' rows at least before anything else is tried, in dB.
     private static final double WORTH_TRYING_DB = 0.1;
 
-    /// How much better another choice must be than keeping the caps, which adds no operator, in dB.
-    private static final double WORTH_CHANGING_DB = 0.1;
+    /// How much better Relu must be than keeping the caps, in dB; neither adds an operator.
+    private static final double RELU_WINS_DB = 0.1;
+
+    /// How much better a Min behind every scaled Clip must be than anything without it, in dB. The HTP takes Min, but
+    /// fuses it with nothing: on MobileNetV1 its compiler's estimate more than doubles (docs/designs/weight-recovery.md),
+    /// so that Min must be worth about a bit of every activation.
+    private static final double EXACT_WINS_DB = 6;
 
     private ChooseCaps() {}
 
@@ -57,10 +62,11 @@ final class ChooseCaps {
             Caps caps = candidate.getKey();
             double sqnrDb = trial.get().sqnrDb(model, candidate.getValue().model());
             table.add(String.format(Locale.ROOT, "%s %.2f dB", name(caps), sqnrDb));
-            if (caps == Caps.KEPT || sqnrDb > most) {
+            double worth = sqnrDb - handicapDb(caps);
+            if (worth > most) {
                 best = caps;
                 chosen = candidate.getValue();
-                most = caps == Caps.KEPT ? sqnrDb + WORTH_CHANGING_DB : sqnrDb;
+                most = worth;
             }
         }
         for (Caps caps : Caps.values()) {
@@ -71,7 +77,28 @@ final class ChooseCaps {
         List<String> changes = new ArrayList<>(chosen.changes());
         changes.add("caps by signal to noise at the outputs of the quantized model: %s → %s"
                 .formatted(String.join(", ", table), name(best)));
+        EqualizeCrossLayer.Result exact = made.get(Caps.EXACT);
+        if (best != Caps.EXACT && exact != null) {
+            changes.add(String.format(
+                    Locale.ROOT,
+                    "exact caps would add %d Min, which the HTP does not fuse, and are taken by themselves only where "
+                            + "they gain %.0f dB; caps = \"exact\" in a recipe takes them",
+                    count(exact.model(), "Min") - count(model, "Min"),
+                    EXACT_WINS_DB));
+        }
         return new EqualizeCrossLayer.Result(chosen.model(), changes, chosen.skipped(), chosen.keptDb());
+    }
+
+    private static double handicapDb(Caps caps) {
+        return switch (caps) {
+            case KEPT -> 0;
+            case RELU -> RELU_WINS_DB;
+            case EXACT -> EXACT_WINS_DB;
+        };
+    }
+
+    private static long count(Model model, String op) {
+        return model.graph().nodes().stream().filter(node -> node.is(op)).count();
     }
 
     private static boolean changesOperators(Model before, Model after) {

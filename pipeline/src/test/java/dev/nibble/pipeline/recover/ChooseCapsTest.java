@@ -200,16 +200,20 @@ class ChooseCapsTest {
     }
 
     @Test
-    void autoTakesWhatMeasuresBestAndPrintsTheTable() throws IOException {
+    void autoTakesMinOnlyForABitOfSignalAndPrintsTheTable() throws IOException {
         Model model = model(Bounds.INITIALIZERS, 13, 3);
-        Prepared better = prepared(model, "auto", RunDirectory.NONE, Optional.of(new Liking(3)));
-        assertEquals(1, better.count("Min"));
+        Prepared much = prepared(model, "auto", RunDirectory.NONE, Optional.of(new Liking(7)));
+        assertEquals(1, much.count("Min"));
         assertTrue(
-                better.changes().getLast().endsWith("kept 20.00 dB, exact 23.00 dB, relu changes nothing → exact"),
-                better.changes()::toString);
-        Prepared worse = prepared(model, "auto", RunDirectory.NONE, Optional.of(new Liking(-3)));
-        assertEquals(0, worse.count("Min"));
-        assertTrue(worse.changes().getLast().endsWith("→ kept"), worse.changes()::toString);
+                much.changes().getLast().endsWith("kept 20.00 dB, exact 27.00 dB, relu changes nothing → exact"),
+                much.changes()::toString);
+        for (int likedDb : List.of(5, -3)) {
+            Prepared less = prepared(model, "auto", RunDirectory.NONE, Optional.of(new Liking(likedDb)));
+            assertEquals(0, less.count("Min"));
+            List<String> said = less.changes();
+            assertTrue(said.get(said.size() - 2).endsWith("→ kept"), said::toString);
+            assertTrue(said.getLast().startsWith("exact caps would add 1 Min"), said::toString);
+        }
     }
 
     @Test
