@@ -37,11 +37,11 @@ public final class MaskedScores {
     /// A mask's other value than 0 is below this.
     private static final double MASKED_BELOW = -30;
 
-    private static final String[] REARRANGING = {
+    static final String[] REARRANGING = {
         "Slice", "Reshape", "Unsqueeze", "Squeeze", "Expand", "Gather", "Transpose", "Identity", "Tile", "Split"
     };
 
-    private static final int LONGEST_CHAIN = 16;
+    static final int LONGEST_CHAIN = 16;
 
     /// A mask's application.
     ///
@@ -49,7 +49,7 @@ public final class MaskedScores {
     /// @param scores what was masked
     /// @param mask the constant, or the computed value
     /// @param constant what gives the mask its depth; empty where that is not known
-    private record Place(String output, String scores, String mask, String constant) {}
+    record Place(String output, String scores, String mask, String constant) {}
 
     private MaskedScores() {}
 
@@ -113,8 +113,15 @@ public final class MaskedScores {
     }
 
     /// For each value behind a mask that only Softmax reads, the scores that were not masked.
-    static Map<String, Histogram> find(PlacementPlan plan, Map<String, Observation> observed) {
+    private static Map<String, Histogram> find(PlacementPlan plan, Map<String, Observation> observed) {
         Map<String, Histogram> scores = new LinkedHashMap<>();
+        masks(plan, observed).forEach((place, histogram) -> scores.put(place.output(), histogram));
+        return scores;
+    }
+
+    /// The masks that were found, with the scores that they leave.
+    static Map<Place, Histogram> masks(PlacementPlan plan, Map<String, Observation> observed) {
+        Map<Place, Histogram> scores = new LinkedHashMap<>();
         Graph graph = plan.model().graph();
         Set<String> constants = constants(graph).keySet();
         for (Place place : places(graph)) {
@@ -127,7 +134,7 @@ public final class MaskedScores {
             if (masks && output != null) {
                 Histogram histogram = output.histogram().above(MASKED_EXPONENT);
                 if (histogram.count() > 0) {
-                    scores.put(place.output(), histogram);
+                    scores.put(place, histogram);
                 }
             }
         }

@@ -24,6 +24,7 @@ public final class Ranges {
     private static final double DISTINCT = 1.1;
 
     private final Map<String, Candidates> bySource = new LinkedHashMap<>();
+    private AttentionScores scores = AttentionScores.NONE;
 
     /// The candidates for one encoding.
     ///
@@ -50,7 +51,7 @@ public final class Ranges {
     /// @throws dev.nibble.graph.NibbleException where a value was NaN or infinite; names the tensor and the sample
     public static Ranges search(PlacementPlan plan, Map<String, Observation> observed, List<RangeSearch> searches) {
         Ranges ranges = new Ranges();
-        Map<String, Histogram> masked = MaskedScores.find(plan, observed);
+        AttentionScores scores = AttentionScores.find(plan, observed);
         Set<String> through = SeenThrough.of(plan.model().graph());
         Map<String, ActivationQuantizer> quantizers = plan.activationsByName();
         plan.observedBySource().forEach((source, values) -> {
@@ -63,8 +64,9 @@ public final class Ranges {
                 histogram = histogram.merge(
                         observed.getOrDefault(value, Observation.NONE).requireFinite(value));
             }
-            Histogram scores = values.size() == 1 ? masked.get(values.getFirst()) : null;
-            histogram = scores == null ? histogram : scores;
+            boolean read = values.size() == 1 && scores.read().contains(source);
+            Histogram unmasked = values.size() == 1 ? scores.unmasked().get(source) : null;
+            histogram = unmasked == null ? histogram : unmasked;
             Map<String, RangeChoice> choices = new LinkedHashMap<>();
             Symmetry symmetry = quantizer.scheme().symmetry();
             for (RangeSearch search : searches) {
@@ -72,16 +74,35 @@ public final class Ranges {
                 if (limit && !through.contains(quantizer.name())) {
                     continue;
                 }
-                RangeChoice choice = search.choose(histogram, quantizer.scheme().bits(), symmetry);
-                if (limit && !isBetween(choice, choices.values())) {
+                int bits = quantizer.scheme().bits();
+                RangeChoice choice = read && search instanceof RangeSearch.Limit top
+                        ? top.chooseFromTop(histogram, bits, symmetry)
+                        : search.choose(histogram, bits, symmetry);
+                if (limit && !read && !isBetween(choice, choices.values())) {
                     continue;
                 }
                 choices.put(
-                        search.id(), scores == null ? choice : MaskedScores.withRoomBelow(choice, scores, symmetry));
+                        search.id(),
+                        unmasked == null ? choice : MaskedScores.withRoomBelow(choice, unmasked, symmetry));
             }
             ranges.bySource.put(source, new Candidates(source, quantizer.scheme(), histogram, choices));
         });
+        ranges.scores = scores;
+        scores.made().forEach((value, made) -> ranges.follow(value, made));
         return ranges;
+    }
+
+    /// Gives `value` the candidates of the scores that are made of it, on its own scale: so both have the same codes, and
+    /// nothing is rounded twice.
+    private void follow(String value, AttentionScores.Made made) {
+        Candidates own = bySource.get(value);
+        Candidates read = bySource.get(made.scores());
+        if (own == null || read == null || own.scheme().bits() != read.scheme().bits()) {
+            return;
+        }
+        Map<String, RangeChoice> choices = new LinkedHashMap<>();
+        read.choices().forEach((search, choice) -> choices.put(search, made.before(choice, own.observed())));
+        bySource.put(value, new Candidates(value, own.scheme(), own.observed(), choices));
     }
 
     /// Whether the range of `choice` reaches clearly farther than the narrowest of `others`, and not as far as the widest.
@@ -130,7 +151,8 @@ public final class Ranges {
     /// has seen them all. So a candidate's cost is what its noise becomes on the way to the outputs (their noise over
     /// the value's own, on the compared samples) times the noise that the histogram expects of it.
     ///
-    /// What is only added to something then gets no wider a range than the sum has use for ([NarrowSums]).
+    /// What attention's scores are made of takes what they take ([AttentionScores]). What is only added to something then
+    /// gets no wider a range than the sum has use for ([NarrowSums]).
     ///
     /// @param costs by value; see [OutputErrors#costs]
     public Map<String, Choice> best(PlacementPlan plan, Map<String, OutputErrors.Cost> costs) {
@@ -140,6 +162,10 @@ public final class Ranges {
                         .add(q.name()));
         Map<String, Choice> chosen = new LinkedHashMap<>();
         bySource.forEach((source, candidates) -> {
+            if (scores.read().contains(source) && costs.get(source) != null) {
+                chosen.put(source, new Choice(candidates, scores.widest(candidates.choices(), costs.get(source))));
+                return;
+            }
             String best = null;
             double least = Double.POSITIVE_INFINITY;
             double leastError = Double.POSITIVE_INFINITY;
@@ -157,6 +183,13 @@ public final class Ranges {
             }
             if (best != null) {
                 chosen.put(source, new Choice(candidates, best));
+            }
+        });
+        scores.made().forEach((value, made) -> {
+            Choice read = chosen.get(made.scores());
+            Candidates own = bySource.get(value);
+            if (read != null && own != null && own.choices().containsKey(read.calibrator())) {
+                chosen.put(value, new Choice(own, read.calibrator()));
             }
         });
         return NarrowSums.apply(plan, chosen);

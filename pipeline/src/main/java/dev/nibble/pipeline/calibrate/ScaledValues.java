@@ -24,7 +24,7 @@ record ScaledValues(String of, Scaling scaling) {
         Map<String, ScaledValues> scaled = new LinkedHashMap<>();
         for (Node node : graph.nodes()) {
             if (node.isAny("Mul", "Div") && seen.contains(node.output(0))) {
-                find(graph, node)
+                of(graph, node)
                         .filter(found -> seen.contains(found.of()) && !scaled.containsKey(found.of()))
                         .ifPresent(found -> scaled.put(node.output(0), found));
             }
@@ -32,7 +32,9 @@ record ScaledValues(String of, Scaling scaling) {
         return scaled;
     }
 
-    private static Optional<ScaledValues> find(Graph graph, Node node) {
+    /// What the output of `node`, a Mul or Div, is a multiple of; empty where it multiplies by something else than a positive
+    /// constant.
+    static Optional<ScaledValues> of(Graph graph, Node node) {
         boolean divides = node.is("Div");
         for (int constant = divides ? 1 : 0; constant < 2; constant++) {
             Optional<Float> number = graph.initializer(node.input(constant)).flatMap(ScaledValues::number);
@@ -41,6 +43,11 @@ record ScaledValues(String of, Scaling scaling) {
             }
         }
         return Optional.empty();
+    }
+
+    /// How many times the other value it is.
+    double factor() {
+        return scaling.divides() ? 1.0 / scaling.constant() : scaling.constant();
     }
 
     private static Optional<Float> number(Initializer constant) {

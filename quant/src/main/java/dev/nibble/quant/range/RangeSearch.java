@@ -68,6 +68,14 @@ public sealed interface RangeSearch {
                 throw new IllegalArgumentException("the fraction must be above 0 and at most 1, but was " + fraction);
             }
         }
+
+        /// As [#choose] for the scores of attention, whose largest are all that Softmax sees: what lies within `fraction`
+        /// of the whole width from the largest down.
+        public RangeChoice chooseFromTop(Histogram observed, int bits, Symmetry symmetry) {
+            double least = observed.max() - fraction * ((double) observed.max() - observed.min());
+            Encoding encoding = Encoding.ofRange(Math.min(least, 0), Math.max(observed.max(), 0), bits, symmetry);
+            return new RangeChoice(this, encoding, ExpectedError.of(observed, encoding));
+        }
     }
 
     /// The name that a user writes: `min-max`, `percentile`, `mse`, `sqnr`, `entropy`; or `limit-0.25`.
