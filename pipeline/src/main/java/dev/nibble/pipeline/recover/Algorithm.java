@@ -16,6 +16,8 @@ public enum Algorithm {
     EQUALIZE("cle", Choice.CAPS),
     /// What channels have at least, moved into the biases behind; not exact with ReLU6 and padding.
     ABSORB("absorb-high-bias"),
+    /// Keys and queries turned so that keys of all heads have one sign.
+    ROTATE_KEYS("rotate-keys"),
     /// Ranges behind normalizations moved into the weights that read them.
     SMOOTH("smoothquant", Setting.ALPHA),
     /// Least-squares weights for the quantized inputs.
@@ -178,7 +180,7 @@ public enum Algorithm {
     /// Whether this one changes the float model's channels before anything is quantized.
     public boolean preparesChannels() {
         return switch (this) {
-            case ZERO_CONSTANT_CHANNELS, EQUALIZE, ABSORB, SMOOTH -> true;
+            case ZERO_CONSTANT_CHANNELS, EQUALIZE, ABSORB, ROTATE_KEYS, SMOOTH -> true;
             case RETARGET, SEQUENTIAL_MSE, GPTQ, COORDINATE_DESCENT, REFIT_SCALES, CORRECT_BIAS -> false;
         };
     }
@@ -187,7 +189,7 @@ public enum Algorithm {
     public boolean decidesWeights() {
         return switch (this) {
             case SEQUENTIAL_MSE, RETARGET, GPTQ, COORDINATE_DESCENT, REFIT_SCALES -> true;
-            case ZERO_CONSTANT_CHANNELS, EQUALIZE, ABSORB, SMOOTH, CORRECT_BIAS -> false;
+            case ZERO_CONSTANT_CHANNELS, EQUALIZE, ABSORB, ROTATE_KEYS, SMOOTH, CORRECT_BIAS -> false;
         };
     }
 }

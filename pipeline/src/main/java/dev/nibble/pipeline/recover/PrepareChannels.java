@@ -8,12 +8,15 @@ import dev.nibble.graph.Executor;
 import dev.nibble.graph.Graph;
 import dev.nibble.graph.Model;
 import dev.nibble.graph.Tensor;
+import dev.nibble.graph.ValueInfo;
 import dev.nibble.pipeline.Progress;
 import dev.nibble.pipeline.output.RunDirectory;
+import dev.nibble.quant.measure.SignalToNoise;
 import dev.nibble.quant.place.Overrides;
 import dev.nibble.quant.weight.AbsorbHighBias;
 import dev.nibble.quant.weight.ChannelActivity;
 import dev.nibble.quant.weight.EqualizeCrossLayer;
+import dev.nibble.quant.weight.RotateKeys;
 import dev.nibble.quant.weight.ZeroConstantChannels;
 import dev.nibble.report.PassRecord;
 import dev.nibble.report.Skipped;
@@ -23,7 +26,9 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -38,6 +43,9 @@ public final class PrepareChannels {
 
     /// One sample in so many is kept out, to check on it what was found on the others.
     private static final int HELD_OUT = 4;
+
+    /// Outputs that are as near as this differ by the rounding of floats in another order, no more.
+    private static final double EQUAL_DB = 70;
 
     private PrepareChannels() {}
 
@@ -129,6 +137,28 @@ public final class PrepareChannels {
             changed = result.model();
             passes.add(record(Algorithm.ABSORB, result.changes(), result.skipped()));
         }
+        Recipe.Step rotate = recipe.step(Algorithm.ROTATE_KEYS).orElse(null);
+        if (rotate != null) {
+            Map<String, ChannelActivity> keys = new LinkedHashMap<>();
+            observe(RotateKeys.observed(changed), changed, data, executor, threads, progress, keys, keys);
+            RotateKeys.Result result = RotateKeys.apply(changed, rotate.scope(), keys, frozen);
+            double equal = equalDb(changed, result.model(), data.sample(0), executor, threads);
+            if (equal >= EQUAL_DB) {
+                changed = result.model();
+                passes.add(record(Algorithm.ROTATE_KEYS, result.changes(), result.skipped()));
+            } else {
+                passes.add(record(
+                        Algorithm.ROTATE_KEYS,
+                        List.of(),
+                        Map.of(
+                                "model",
+                                String.format(
+                                        Locale.ROOT,
+                                        "turned keys change its outputs (%.0f dB): heads lie in another order, or the"
+                                                + " halves of a head are turned differently",
+                                        equal))));
+            }
+        }
         Recipe.Step smooth = recipe.step(Algorithm.SMOOTH).orElse(null);
         if (smooth != null) {
             Map<String, ChannelActivity> activity = new LinkedHashMap<>();
@@ -140,6 +170,29 @@ public final class PrepareChannels {
             passes.add(record(Algorithm.SMOOTH, result.changes(), result.skipped()));
         }
         return new Result(changed, passes);
+    }
+
+    /// The least SQNR of the outputs of `after` against those of `before`, in decibels.
+    private static double equalDb(
+            Model before, Model after, Map<String, Tensor> inputs, Executor executor, int threads) {
+        if (after == before) {
+            return Double.POSITIVE_INFINITY;
+        }
+        Executor.Options options = new Executor.Options(threads, Executor.Optimization.DEFAULT);
+        List<String> outputs =
+                before.graph().outputs().stream().map(ValueInfo::name).toList();
+        try (Executor.Session one = executor.open(before, outputs, options);
+                Executor.Session other = executor.open(after, outputs, options)) {
+            Map<String, Tensor> expected = one.run(inputs);
+            Map<String, Tensor> seen = other.run(inputs);
+            return expected.entrySet().stream()
+                    .filter(output -> output.getValue().type() == DataType.FLOAT)
+                    .mapToDouble(output -> SignalToNoise.of(
+                                    output.getValue(), Objects.requireNonNull(seen.get(output.getKey())))
+                            .decibels())
+                    .min()
+                    .orElse(Double.POSITIVE_INFINITY);
+        }
     }
 
     private static PassRecord record(Algorithm algorithm, List<String> changes, Map<String, String> skipped) {
@@ -160,7 +213,18 @@ public final class PrepareChannels {
             Progress progress,
             Map<String, ChannelActivity> found,
             Map<String, ChannelActivity> heldOut) {
-        Map<String, ChannelActivity> watched = EqualizeCrossLayer.observed(model);
+        observe(EqualizeCrossLayer.observed(model), model, data, executor, threads, progress, found, heldOut);
+    }
+
+    private static void observe(
+            Map<String, ChannelActivity> watched,
+            Model model,
+            DataSet data,
+            Executor executor,
+            int threads,
+            Progress progress,
+            Map<String, ChannelActivity> found,
+            Map<String, ChannelActivity> heldOut) {
         if (watched.isEmpty()) {
             return;
         }
