@@ -107,8 +107,8 @@ final class PrecisionOptions {
             hideParamSyntax = true,
             split = ",",
             description =
-                    "zero-constant-channels, cle, absorb-high-bias, smoothquant, retarget, seqmse, gptq, coordinate-descent, refit-scales, bias-correction, or none for "
-                            + "plain rounding (default: bias-correction).")
+                    "zero-constant-channels, cle, absorb-high-bias, rotate-keys, smoothquant, retarget, seqmse, gptq, coordinate-descent, refit-scales, bias-correction, or none for "
+                            + "plain rounding (default: bias-correction; for W8A8 rotate-keys, bias-correction).")
     private @Nullable List<String> algorithms;
 
     @Option(
@@ -116,7 +116,7 @@ final class PrecisionOptions {
             names = "--recipe",
             paramLabel = "R|FILE.toml",
             description =
-                    "plain; w4: seqmse and all that follows it; enhanced: all of --algorithms but absorb-high-bias and smoothquant, for one scale a "
+                    "plain; w4: seqmse and all that follows it; enhanced: all of --algorithms but absorb-high-bias, rotate-keys and smoothquant, for one scale a "
                             + "tensor; or a TOML file: steps, each on the operators in its scope.")
     private @Nullable String recipe;
 
@@ -238,7 +238,7 @@ final class PrecisionOptions {
     /// @param terminal resolves a recipe's file
     Recipe recipe(Terminal terminal) {
         if (recipe == null) {
-            return algorithms == null ? Recipe.DEFAULT : Recipe.ofAlgorithms(algorithms);
+            return algorithms == null ? Recipe.standard(precision()) : Recipe.ofAlgorithms(algorithms);
         }
         if (algorithms != null) {
             throw new NibbleException(

@@ -149,9 +149,7 @@ public record QuantizeOptions(
                     "name samples with --data, or quantize the weights alone: --act-bitwidth float; or give every range:"
                             + " --quantization-overrides");
         }
-        if (calibration.isEmpty()
-                && !recipe.equals(Recipe.DEFAULT)
-                && !recipe.steps().isEmpty()) {
+        if (calibration.isEmpty() && !recipe.isStandard() && !recipe.steps().isEmpty()) {
             throw new NibbleException(
                     "--data is missing: '%s' looks at samples".formatted(recipe.shown()), WITHOUT_RECIPE);
         }

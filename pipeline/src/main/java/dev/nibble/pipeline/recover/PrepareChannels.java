@@ -17,6 +17,7 @@ import dev.nibble.quant.weight.AbsorbHighBias;
 import dev.nibble.quant.weight.ChannelActivity;
 import dev.nibble.quant.weight.EqualizeCrossLayer;
 import dev.nibble.quant.weight.RotateKeys;
+import dev.nibble.quant.weight.Scope;
 import dev.nibble.quant.weight.ZeroConstantChannels;
 import dev.nibble.report.PassRecord;
 import dev.nibble.report.Skipped;
@@ -40,6 +41,10 @@ public final class PrepareChannels {
     private static final long SAMPLES = 128;
 
     private static final int BATCH = 4;
+
+    /// Those on which keys are looked at: every sample has keys of many tokens, and what is sought is where they lie, not
+    /// how far the rarest reaches.
+    private static final long KEY_SAMPLES = 16;
 
     /// One sample in so many is kept out, to check on it what was found on the others.
     private static final int HELD_OUT = 4;
@@ -137,27 +142,8 @@ public final class PrepareChannels {
             changed = result.model();
             passes.add(record(Algorithm.ABSORB, result.changes(), result.skipped()));
         }
-        Recipe.Step rotate = recipe.step(Algorithm.ROTATE_KEYS).orElse(null);
-        if (rotate != null) {
-            Map<String, ChannelActivity> keys = new LinkedHashMap<>();
-            observe(RotateKeys.observed(changed), changed, data, executor, threads, progress, keys, keys);
-            RotateKeys.Result result = RotateKeys.apply(changed, rotate.scope(), keys, frozen);
-            double equal = equalDb(changed, result.model(), data.sample(0), executor, threads);
-            if (equal >= EQUAL_DB) {
-                changed = result.model();
-                passes.add(record(Algorithm.ROTATE_KEYS, result.changes(), result.skipped()));
-            } else {
-                passes.add(record(
-                        Algorithm.ROTATE_KEYS,
-                        List.of(),
-                        Map.of(
-                                "model",
-                                String.format(
-                                        Locale.ROOT,
-                                        "turned keys change its outputs (%.0f dB): heads lie in another order, or the"
-                                                + " halves of a head are turned differently",
-                                        equal))));
-            }
+        if (recipe.has(Algorithm.ROTATE_KEYS)) {
+            changed = rotated(changed, recipe, frozen, data, executor, threads, passes, progress);
         }
         Recipe.Step smooth = recipe.step(Algorithm.SMOOTH).orElse(null);
         if (smooth != null) {
@@ -170,6 +156,36 @@ public final class PrepareChannels {
             passes.add(record(Algorithm.SMOOTH, result.changes(), result.skipped()));
         }
         return new Result(changed, passes);
+    }
+
+    private static Model rotated(
+            Model model,
+            Recipe recipe,
+            Set<String> frozen,
+            DataSet data,
+            Executor executor,
+            int threads,
+            List<PassRecord> passes,
+            Progress progress) {
+        Map<String, ChannelActivity> keys = RotateKeys.observed(model);
+        if (keys.isEmpty() && recipe.isStandard()) {
+            return model; // nobody asked for it
+        }
+        Map<String, ChannelActivity> seen = new LinkedHashMap<>();
+        observe(keys, model, data, KEY_SAMPLES, executor, threads, progress, seen, seen);
+        Scope scope = recipe.step(Algorithm.ROTATE_KEYS).orElseThrow().scope();
+        RotateKeys.Result result = RotateKeys.apply(model, scope, seen, frozen);
+        double equal = equalDb(model, result.model(), data.sample(0), executor, threads);
+        if (equal >= EQUAL_DB) {
+            passes.add(record(Algorithm.ROTATE_KEYS, result.changes(), result.skipped()));
+            return result.model();
+        }
+        String reason =
+                "turned keys change its outputs (%.0f dB): heads lie in another order, or the halves of a head are"
+                        + " turned differently";
+        passes.add(
+                record(Algorithm.ROTATE_KEYS, List.of(), Map.of("model", String.format(Locale.ROOT, reason, equal))));
+        return model;
     }
 
     /// The least SQNR of the outputs of `after` against those of `before`, in decibels.
@@ -213,13 +229,14 @@ public final class PrepareChannels {
             Progress progress,
             Map<String, ChannelActivity> found,
             Map<String, ChannelActivity> heldOut) {
-        observe(EqualizeCrossLayer.observed(model), model, data, executor, threads, progress, found, heldOut);
+        observe(EqualizeCrossLayer.observed(model), model, data, SAMPLES, executor, threads, progress, found, heldOut);
     }
 
     private static void observe(
             Map<String, ChannelActivity> watched,
             Model model,
             DataSet data,
+            long most,
             Executor executor,
             int threads,
             Progress progress,
@@ -228,7 +245,7 @@ public final class PrepareChannels {
         if (watched.isEmpty()) {
             return;
         }
-        long samples = Math.min(SAMPLES, data.size());
+        long samples = Math.min(most, data.size());
         Executor.Options options = new Executor.Options(threads, Executor.Optimization.DEFAULT);
         try (Progress.Stage stage = progress.begin("watching channels", samples);
                 Batches batches = data.batches((int) Math.clamp(samples / HELD_OUT, 1, BATCH));

@@ -5,6 +5,7 @@ import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.Node;
 import dev.nibble.pipeline.recover.Algorithm.Choice;
 import dev.nibble.pipeline.recover.Algorithm.Setting;
+import dev.nibble.quant.place.Precision;
 import dev.nibble.quant.weight.Scope;
 import dev.nibble.quant.weight.WeightSteps;
 import java.util.Arrays;
@@ -22,8 +23,10 @@ public record Recipe(String name, List<Step> steps) {
     /// Ranges and rounding to nearest, nothing else.
     public static final Recipe PLAIN = of("plain");
 
-    /// What `quantize` does where nothing is said.
+    /// What `quantize` does where nothing is said, but see [#standard].
     public static final Recipe DEFAULT = of("", Algorithm.CORRECT_BIAS);
+
+    private static final Recipe DEFAULT_W8A8 = of("", Algorithm.ROTATE_KEYS, Algorithm.CORRECT_BIAS);
 
     /// Second-order rounding with everything that goes with it.
     public static final Recipe W4 = of(
@@ -131,6 +134,20 @@ public record Recipe(String name, List<Step> steps) {
                         "the order is " + String.join(", ", Algorithm.names()));
             }
         }
+    }
+
+    /// What `quantize` does at `precision` where nothing is said. Keys are turned for activations of 8 bits: 16 bits leave
+    /// nothing to gain, and weights of 4 bits lose more, since turned rows mix outliers into their neighbours.
+    public static Recipe standard(Precision precision) {
+        boolean eightBits = precision.weightBits() >= 8
+                && precision.activationBits().isPresent()
+                && precision.activationBits().getAsInt() <= 8;
+        return eightBits ? DEFAULT_W8A8 : DEFAULT;
+    }
+
+    /// Whether this is what [#standard] gives at some precision.
+    public boolean isStandard() {
+        return equals(DEFAULT) || equals(DEFAULT_W8A8);
     }
 
     /// Of `algorithms`, on every operator.

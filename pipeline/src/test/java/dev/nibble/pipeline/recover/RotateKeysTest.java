@@ -1,6 +1,7 @@
 package dev.nibble.pipeline.recover;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -8,6 +9,7 @@ import dev.nibble.data.DataOptions;
 import dev.nibble.data.DataSet;
 import dev.nibble.graph.Attribute;
 import dev.nibble.graph.DataType;
+import dev.nibble.graph.Dim;
 import dev.nibble.graph.Executor;
 import dev.nibble.graph.Graph;
 import dev.nibble.graph.Initializer;
@@ -16,20 +18,26 @@ import dev.nibble.graph.Node;
 import dev.nibble.graph.Shape;
 import dev.nibble.graph.Tensor;
 import dev.nibble.graph.ValueInfo;
+import dev.nibble.graph.ValueType;
 import dev.nibble.graph.pass.InferShapes;
 import dev.nibble.pipeline.PreparedModel;
 import dev.nibble.pipeline.Progress;
 import dev.nibble.pipeline.output.RunDirectory;
 import dev.nibble.quant.place.Overrides;
+import dev.nibble.quant.place.Precision;
+import dev.nibble.quant.place.WeightGranularity;
 import dev.nibble.run.OrtExecutor;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Attention with a rotary embedding: four heads of queries on two heads of keys.
 class RotateKeysTest {
@@ -95,7 +103,7 @@ class RotateKeysTest {
                 Node.of(of + "9", "Add", List.of(of + ".c", of + ".s"), List.of(of + ".e")));
     }
 
-    private static Model attention(boolean uneven) {
+    private static Model attention(boolean uneven, Dim tokens) {
         Random random = new Random(5);
         List<Node> nodes = new ArrayList<>();
         nodes.add(Node.of("q", "MatMul", List.of("x", "q.w"), List.of("q.made")));
@@ -130,7 +138,12 @@ class RotateKeysTest {
                                 integers("axis", 3),
                                 integers("two", 2),
                                 integers("all", 0, HEADS, TOKENS, SIZE)),
-                        List.of(ValueInfo.of("x", DataType.FLOAT, Shape.of(1, TOKENS, WIDTH))),
+                        List.of(new ValueInfo(
+                                "x",
+                                new ValueType.TensorType(
+                                        DataType.FLOAT.code(),
+                                        List.of(new Dim.Known(1), tokens, new Dim.Known(WIDTH)),
+                                        null))),
                         List.of(ValueInfo.of("y", DataType.FLOAT, Shape.of(1, HEADS, TOKENS, TOKENS)))));
     }
 
@@ -145,24 +158,26 @@ class RotateKeysTest {
     }
 
     private PrepareChannels.Result rotated(Model model, DataSet data) {
+        return prepared(model, Recipe.ofAlgorithms(List.of("rotate-keys")), data);
+    }
+
+    private PrepareChannels.Result prepared(Model model, Recipe recipe, DataSet data) {
         return PrepareChannels.of(
-                model,
-                Recipe.ofAlgorithms(List.of("rotate-keys")),
-                Overrides.NONE,
-                data,
-                executor,
-                1,
-                RunDirectory.NONE,
-                Progress.none());
+                model, recipe, Overrides.NONE, data, executor, 1, RunDirectory.NONE, Optional.empty(), Progress.none());
+    }
+
+    private static Model prepared(boolean uneven, Dim tokens) {
+        return new InferShapes().apply(attention(uneven, tokens)).model();
     }
 
     private static Model prepared(boolean uneven) {
-        return new InferShapes().apply(attention(uneven)).model();
+        return prepared(uneven, new Dim.Known(TOKENS));
     }
 
-    @Test
-    void keysOfAllHeadsGetOneSignAndTheirProductsStay() throws IOException {
-        Model model = prepared(false);
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void keysOfAllHeadsGetOneSignAndTheirProductsStay(boolean anyLength) throws IOException {
+        Model model = prepared(false, anyLength ? new Dim.Symbol("tokens") : new Dim.Known(TOKENS));
         try (DataSet data = samples(model)) {
             PrepareChannels.Result result = rotated(model, data);
             assertEquals(
@@ -203,6 +218,34 @@ class RotateKeysTest {
             assertTrue(
                     result.passes().getFirst().skipped().getFirst().reason().contains("turned keys change its outputs"),
                     () -> result.passes().toString());
+        }
+    }
+
+    @Test
+    void theStandardRecipeTurnsKeysAtW8A8AndSaysNothingOfModelsWithout() throws IOException {
+        Recipe standard = Recipe.standard(Precision.of(8, WeightGranularity.CHANNEL, 8));
+        Model model = prepared(false);
+        try (DataSet data = samples(model)) {
+            assertEquals(1, prepared(model, standard, data).passes().size());
+            Model without = model.withGraph(model.graph()
+                    .edit(edit -> edit.replace(
+                            model.graph().producer("k.e").orElseThrow(),
+                            Node.of("k9", "Sub", List.of("k.c", "k.s"), List.of("k.e")))));
+            assertEquals(List.of(), prepared(without, standard, data).passes());
+            assertEquals(
+                    "it has no queries and keys with a rotary embedding in halves",
+                    rotated(without, data)
+                            .passes()
+                            .getFirst()
+                            .skipped()
+                            .getFirst()
+                            .reason());
+        }
+        for (Precision precision : List.of(
+                Precision.of(4, WeightGranularity.CHANNEL, 8),
+                Precision.of(8, WeightGranularity.CHANNEL, 16),
+                Precision.weightsOnly(8, WeightGranularity.CHANNEL))) {
+            assertFalse(Recipe.standard(precision).has(Algorithm.ROTATE_KEYS), precision::toString);
         }
     }
 }
