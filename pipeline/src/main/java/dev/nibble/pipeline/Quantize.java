@@ -157,7 +157,7 @@ public final class Quantize {
             double loaded,
             ResultDocumentBuilder report) {
         QuantizedModel quantized = uncalibrated(prepared, rules, overrides);
-        writeModels(out, quantized, overrides).forEach(file -> report.files(List.of(file)));
+        writeModels(out, prepared.original(), quantized, overrides).forEach(file -> report.files(List.of(file)));
         Findings.grouped(quantized.findings()).forEach(report::finding);
         report.finding(Findings.note(
                 "M106",
@@ -190,7 +190,7 @@ public final class Quantize {
             QuantizedModel quantized = options.calibration().isEmpty()
                     ? uncalibrated(prepared, rules, overrides)
                     : quantized(prepared, rules, overrides, options.recipe(), data, doctor);
-            List<FileRecord> files = writeModels(out, quantized, overrides);
+            List<FileRecord> files = writeModels(out, prepared.original(), quantized, overrides);
             files.forEach(file -> report.files(List.of(file)));
             doctor.findings().forEach(finding -> report.finding(Findings.of(finding)));
             long measuring = System.nanoTime();
@@ -259,7 +259,8 @@ public final class Quantize {
                 .orElseGet(() -> Targets.find(options.target()).placementRules());
     }
 
-    private List<FileRecord> writeModels(StagedDirectory out, QuantizedModel quantized, ReadOverrides overrides) {
+    private List<FileRecord> writeModels(
+            StagedDirectory out, Model source, QuantizedModel quantized, ReadOverrides overrides) {
         try (Progress.Stage stage = progress.begin("writing", -1)) {
             List<FileRecord> files = new ArrayList<>();
             Map<String, Model> models =
@@ -268,7 +269,7 @@ public final class Quantize {
                 Model model = models.get(name);
                 if (model != null) {
                     Model signed = model.withProducer("nibble", options.version());
-                    for (Path written : ModelWriter.write(signed, out.file(name))) {
+                    for (Path written : ModelWriter.write(signed, out.file(name), source)) {
                         files.add(
                                 FileDigest.record(written, written.getFileName().toString()));
                     }

@@ -23,13 +23,20 @@ public final class ModelWriter {
     /// @return the files written, the model first
     /// @throws NibbleException where the folder cannot be written or the disk is full
     public static List<Path> write(Model model, Path file) {
-        long weights = 0;
-        boolean external = false;
-        for (Initializer tensor : model.graph().initializers()) {
-            weights += tensor.hasData() ? tensor.packedBytes() : 0;
-            external |= tensor.storage() instanceof Initializer.Storage.External e && e.data() != null;
-        }
-        boolean split = external || weights > INLINE_LIMIT;
+        return write(model, file, model);
+    }
+
+    /// Writes `model`, made of `source`, to `file`: with a data file also where `source` had one of which no tensor is
+    /// left, since all are quantized.
+    ///
+    /// @return the files written, the model first
+    /// @throws NibbleException where the folder cannot be written or the disk is full
+    public static List<Path> write(Model model, Path file, Model source) {
+        long weights = model.graph().initializers().stream()
+                .filter(Initializer::hasData)
+                .mapToLong(Initializer::packedBytes)
+                .sum();
+        boolean split = hasDataFile(model) || hasDataFile(source) || weights > INLINE_LIMIT;
         String dataName = file.getFileName() + ".data";
         ExternalPlan plan = split ? ExternalPlan.of(model.graph(), dataName, EXTERNAL_FROM) : ExternalPlan.none();
         WireWriter wire = new OnnxEncoder(plan).model(model);
@@ -59,6 +66,11 @@ public final class ModelWriter {
                 return List.of(file, dataFile);
             }
         }
+    }
+
+    private static boolean hasDataFile(Model model) {
+        return model.graph().initializers().stream()
+                .anyMatch(tensor -> tensor.storage() instanceof Initializer.Storage.External e && e.data() != null);
     }
 
     /// The model as one array, its weights inline.
