@@ -42,7 +42,7 @@ public final class TokenInputs {
 
     /// Whether `input` is a mask of attention with 1 for what counts, by the names that Hugging Face's and TensorFlow's
     /// models give it. Masks called otherwise may mean the opposite.
-    static boolean masksAttention(InputSpec input) {
+    public static boolean masksAttention(InputSpec input) {
         String name = input.name().toLowerCase(Locale.ROOT);
         boolean named = name.contains("attention_mask") || name.contains("input_mask");
         return named && Elements.isWhole(input.type());

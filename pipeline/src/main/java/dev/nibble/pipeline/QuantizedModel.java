@@ -18,6 +18,7 @@ import dev.nibble.pipeline.calibrate.Ranges;
 import dev.nibble.pipeline.memory.MemoryBudget;
 import dev.nibble.pipeline.output.RunDirectory;
 import dev.nibble.pipeline.recover.Algorithm;
+import dev.nibble.pipeline.recover.CorrectNormalizations;
 import dev.nibble.pipeline.recover.PrepareChannels;
 import dev.nibble.pipeline.recover.Recipe;
 import dev.nibble.pipeline.recover.RecoverWeights;
@@ -55,6 +56,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param exact the float model before any rounding, with the plan's value names: what errors are taken against
 /// @param biases what bias correction did; null where it was not asked for
+/// @param normalizations what it did to the shifts of normalizations; null where it was not asked for, or without samples
 /// @param channelPasses what was done to the float model's channels before anything was quantized
 /// @param channelRanges what that did to the weight whose rows differed most
 /// @param recovered what deciding the weights did; null where it was not asked for
@@ -69,6 +71,7 @@ public record QuantizedModel(
         PlacementPlan plan,
         Model exact,
         CorrectBias.@Nullable Result biases,
+        CorrectNormalizations.@Nullable Result normalizations,
         List<PassRecord> channelPasses,
         Optional<RowRanges> channelRanges,
         RecoverWeights.@Nullable Result recovered,
@@ -163,11 +166,21 @@ public record QuantizedModel(
             plan = corrected.plan();
             result = QuantizeModel.apply(plan, encodings, weights, Map.of());
         }
+        CorrectNormalizations.Result normalizations = null;
+        if (correction != null) {
+            normalizations = CorrectNormalizations.of(
+                    plan, result.quantization(), correction.scope(), data, executor, threads, memory.bytes(), progress);
+            if (!normalizations.corrected().isEmpty()) {
+                plan = normalizations.plan();
+                result = QuantizeModel.apply(plan, encodings, weights, codes);
+            }
+        }
         long done = System.nanoTime();
         return finished(
                 plan,
                 exact,
                 corrected,
+                normalizations,
                 channels.passes(),
                 RowRanges.worst(model, channels.model()),
                 recovered,
@@ -227,6 +240,7 @@ public record QuantizedModel(
                 plan,
                 exact,
                 corrected,
+                null,
                 List.of(),
                 Optional.empty(),
                 null,
@@ -243,6 +257,7 @@ public record QuantizedModel(
             PlacementPlan plan,
             Model exact,
             CorrectBias.@Nullable Result corrected,
+            CorrectNormalizations.@Nullable Result normalizations,
             List<PassRecord> passes,
             Optional<RowRanges> channelRanges,
             RecoverWeights.@Nullable Result recovered,
@@ -265,6 +280,7 @@ public record QuantizedModel(
                 plan,
                 exact,
                 corrected,
+                normalizations,
                 passes,
                 channelRanges,
                 recovered,

@@ -1,6 +1,7 @@
 package dev.nibble.pipeline;
 
 import dev.nibble.pipeline.recover.Algorithm;
+import dev.nibble.pipeline.recover.CorrectNormalizations;
 import dev.nibble.pipeline.recover.RecoverWeights;
 import dev.nibble.quant.weight.CorrectBias;
 import dev.nibble.quant.weight.WeightStep;
@@ -26,14 +27,27 @@ final class RecoveryPasses {
             passes.add(new PassRecord("decide-weights", changes, left));
         }
         CorrectBias.Result biases = quantized.biases();
+        CorrectNormalizations.Result normalizations = quantized.normalizations();
+        List<String> changes = new ArrayList<>();
+        List<Skipped> left = new ArrayList<>();
         if (biases != null) {
-            List<String> changes = biases.corrected().isEmpty()
-                    ? List.of()
-                    : List.of("corrected the biases of %d layers for the rounding of their weights%s"
-                            .formatted(
-                                    biases.corrected().size(),
-                                    biases.analytic() ? ", by the means that batch norms imply" : ""));
-            passes.add(new PassRecord("bias-correction", changes, skipped(biases.skipped())));
+            if (!biases.corrected().isEmpty()) {
+                changes.add("corrected the biases of %d layers for the rounding of their weights%s"
+                        .formatted(
+                                biases.corrected().size(),
+                                biases.analytic() ? ", by the means that batch norms imply" : ""));
+            }
+            left.addAll(skipped(biases.skipped()));
+        }
+        if (normalizations != null) {
+            if (!normalizations.corrected().isEmpty()) {
+                changes.add("moved the shifts of %d normalizations by what quantization took from the means behind them"
+                        .formatted(normalizations.corrected().size()));
+            }
+            left.addAll(skipped(normalizations.skipped()));
+        }
+        if (biases != null || !changes.isEmpty() || !left.isEmpty()) {
+            passes.add(new PassRecord("bias-correction", changes, left));
         }
         return passes;
     }

@@ -3,19 +3,20 @@ package dev.nibble.pipeline.recover;
 import dev.nibble.data.Batch;
 import dev.nibble.data.Batches;
 import dev.nibble.data.DataSet;
+import dev.nibble.data.InputSpec;
+import dev.nibble.data.TokenInputs;
 import dev.nibble.graph.Executor;
 import dev.nibble.graph.Initializer;
+import dev.nibble.graph.Tensor;
 import dev.nibble.quant.place.PlacementPlan;
-import dev.nibble.quant.weight.LayerStatistics;
-import dev.nibble.quant.weight.LinearLayer;
 import dev.nibble.quant.weight.SimulateActivations;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/// Two copies of a model, the float one and the quantized one, that run side by side over all samples, one layer after
-/// the other. Samples are read when the first layer is gathered, and layers that nobody asks for are only passed
+/// Two copies of a model, the float one and the quantized one, that run side by side over all samples, from one value
+/// to the next. Samples are read when the first value is gathered, and values that nobody asks for are only passed
 /// through, so that a run that goes on from kept decisions ends exactly where one without a break does.
 final class PairedStreams implements AutoCloseable {
     /// Samples a run: more are no faster, and cost memory.
@@ -30,14 +31,44 @@ final class PairedStreams implements AutoCloseable {
     private final DataSet data;
     private final Executor executor;
     private final int threads;
-    private final List<Integer> sizes = new ArrayList<>();
-    private final List<Integer> rows = new ArrayList<>();
+    private final List<Read> batches = new ArrayList<>();
+    private int samples;
     private int next;
 
+    /// A batch that was read.
+    ///
+    /// @param index among all
+    /// @param size samples that count
+    /// @param rows of the leading axis
+    /// @param tokens by position, whether a token counts, as the mask of attention says; null where there is none
+    record Read(int index, int size, int rows, boolean @Nullable [] tokens) {
+        /// How many of `positions` belong to samples that count.
+        ///
+        /// @param leading the leading axis of the value
+        long valid(long positions, long leading) {
+            return leading == rows ? positions * size / rows : positions;
+        }
+
+        /// Whether row `row` of a value with `count` rows belongs to a sample and a token that count.
+        boolean counts(long row, long count, long leading) {
+            return row < valid(count, leading) && (tokens == null || tokens.length != count || tokens[(int) row]);
+        }
+    }
+
+    /// Takes a value as both copies have it; the tensors are valid during the call.
+    @FunctionalInterface
+    interface Pair {
+        /// @param samples in all batches
+        void accept(Tensor exact, Tensor quantized, Read batch, int samples);
+    }
+
+    /// @param values of the plan's model to stop at, in order
+    /// @param simulatedValues the same in the quantized copy
     PairedStreams(
             PlacementPlan plan,
             SimulateActivations simulated,
-            List<LinearLayer> layers,
+            List<String> values,
+            List<String> simulatedValues,
             DataSet data,
             Executor executor,
             int threads,
@@ -45,53 +76,39 @@ final class PairedStreams implements AutoCloseable {
         this.data = data;
         this.executor = executor;
         this.threads = threads;
-        exact = new LayerStream(
-                plan.model(), layers.stream().map(LinearLayer::input).toList(), Map.of(), maxMemory / SHARE);
-        quantized = new LayerStream(
-                simulated.model(),
-                layers.stream().map(simulated::inputOf).toList(),
-                simulated.byteCodes(),
-                maxMemory / SHARE);
+        exact = new LayerStream(plan.model(), values, Map.of(), maxMemory / SHARE);
+        quantized = new LayerStream(simulated.model(), simulatedValues, simulated.byteCodes(), maxMemory / SHARE);
     }
 
-    /// Replaces a constant of the quantized copy for everything behind the layers that were passed.
+    /// Replaces a constant of the quantized copy for everything behind the values that were passed.
     void put(Initializer constant) {
         quantized.put(constant);
     }
 
-    /// Gathers what layer number `index` reads; the layers before it are passed through.
-    ///
-    /// @param wanted positions in all
-    void gather(int index, LayerStatistics statistics, int wanted) {
-        if (sizes.isEmpty()) {
+    /// Hands value number `index` to `pair`, batch by batch; the values before it are passed through.
+    void gather(int index, Pair pair) {
+        if (batches.isEmpty()) {
             load();
         }
         while (next < index) {
-            run(null, 0);
+            run(null);
         }
-        run(statistics, wanted);
+        run(pair);
     }
 
-    private void run(@Nullable LayerStatistics statistics, int wanted) {
+    private void run(@Nullable Pair pair) {
         next++;
-        int samples = sizes.stream().mapToInt(Integer::intValue).sum();
-        int perSample = Math.ceilDiv(wanted, samples);
         // Optimization would let ONNX Runtime quantize the float weights between the quantizers itself, per tensor.
         try (LayerStream.Piece floats =
                         exact.open(executor, new Executor.Options(threads, Executor.Optimization.DEFAULT));
                 LayerStream.Piece rounded =
                         quantized.open(executor, new Executor.Options(threads, Executor.Optimization.OFF))) {
-            for (int i = 0; i < sizes.size(); i++) {
-                int index = i;
+            for (Read batch : batches) {
                 floats.run(
-                        i,
-                        x -> rounded.run(index, xQuantized -> {
-                            if (statistics != null) {
-                                long positions = statistics.positions(x);
-                                int valid = LayerStream.leading(x.shape()) == rows.get(index)
-                                        ? (int) (positions * sizes.get(index) / rows.get(index))
-                                        : (int) positions;
-                                statistics.add(x, xQuantized, valid, perSample * sizes.get(index), index);
+                        batch.index(),
+                        x -> rounded.run(batch.index(), xQuantized -> {
+                            if (pair != null) {
+                                pair.accept(x, xQuantized, batch, samples);
                             }
                         }));
             }
@@ -99,19 +116,33 @@ final class PairedStreams implements AutoCloseable {
     }
 
     private void load() {
-        try (Batches batches = data.batches(BATCH)) {
-            while (batches.hasNext()) {
-                Batch batch = batches.next();
+        try (Batches read = data.batches(BATCH)) {
+            while (read.hasNext()) {
+                Batch batch = read.next();
                 exact.add(batch.inputs());
                 quantized.add(batch.inputs());
-                sizes.add(batch.size());
                 long most = batch.inputs().values().stream()
                         .mapToLong(input -> LayerStream.leading(input.shape()))
                         .max()
                         .orElse(batch.size());
-                rows.add((int) Math.max(most, batch.size()));
+                batches.add(new Read(batches.size(), batch.size(), (int) Math.max(most, batch.size()), tokens(batch)));
+                samples += batch.size();
             }
         }
+    }
+
+    private boolean @Nullable [] tokens(Batch batch) {
+        for (InputSpec input : data.inputs()) {
+            Tensor mask = batch.inputs().get(input.name());
+            if (mask != null && TokenInputs.masksAttention(input)) {
+                boolean[] tokens = new boolean[Math.toIntExact(mask.elements())];
+                for (int i = 0; i < tokens.length; i++) {
+                    tokens[i] = mask.longAt(i) != 0;
+                }
+                return tokens;
+            }
+        }
+        return null;
     }
 
     @Override

@@ -99,10 +99,20 @@ public final class RecoverWeights {
         List<LayerOutcome> outcomes = new ArrayList<>();
         LinearQuantization linear = new LinearQuantization();
         RunDirectory.Key key = run.keeps() ? run.key("start", followed(plan, start)) : new RunDirectory.Key("", "");
+        SimulateActivations simulated = SimulateActivations.of(plan, start);
         try (Progress.Stage stage = progress.begin("deciding weights", layers.size());
                 MatrixProducts products = new MatrixProducts(executor, threads);
                 PairedStreams streams = new PairedStreams(
-                        plan, SimulateActivations.of(plan, start), layers, data, executor, threads, maxMemory)) {
+                        plan,
+                        simulated,
+                        layers.stream().map(LinearLayer::input).toList(),
+                        layers.stream()
+                                .map(layer -> simulated.inputOf(layer.node()))
+                                .toList(),
+                        data,
+                        executor,
+                        threads,
+                        maxMemory)) {
             start.weights().forEach((name, rounded) -> streams.put(Initializer.of(name, linear.dequantize(rounded))));
             for (int i = 0; i < layers.size(); i++) {
                 LinearLayer layer = layers.get(i);
@@ -241,7 +251,11 @@ public final class RecoverWeights {
                 ? new float[layer.outputs()]
                 : graph.initializer(layer.bias()).orElseThrow().tensor().toFloats();
         LayerStatistics statistics = new LayerStatistics(layer, weights, bias, products);
-        streams.gather(index, statistics, Math.max(LEAST_POSITIONS, POSITIONS_PER_COLUMN * layer.depth()));
+        int wanted = Math.max(LEAST_POSITIONS, POSITIONS_PER_COLUMN * layer.depth());
+        streams.gather(index, (x, seen, batch, samples) -> {
+            long valid = batch.valid(statistics.positions(x), LayerStream.leading(x.shape()));
+            statistics.add(x, seen, (int) valid, Math.ceilDiv(wanted, samples) * batch.size(), batch.index());
+        });
         double[] least = plan.isFrozen(layer.weight()) ? new double[bias.length] : least(start, layer, bias);
         return DecideWeights.decide(
                 layer, stored.shape(), weights, bias, affine(start, layer), least, statistics, steps, products);

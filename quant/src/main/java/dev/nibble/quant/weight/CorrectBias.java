@@ -59,7 +59,10 @@ public final class CorrectBias {
                 }
             }
         }
-        layers.values().removeIf(bias -> plan.isFrozen(bias.name()) || plan.isFrozen(bias.weight()));
+        layers.values()
+                .removeIf(bias -> !bias.node().isAny("Conv", "ConvTranspose", "Gemm")
+                        || plan.isFrozen(bias.name())
+                        || plan.isFrozen(bias.weight()));
         return List.copyOf(layers.values());
     }
 

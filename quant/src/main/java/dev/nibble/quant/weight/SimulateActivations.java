@@ -69,10 +69,9 @@ public record SimulateActivations(Model model, Map<String, String> seen) {
         }
     }
 
-    /// The value that `layer` reads at input 0, in [#model].
-    public String inputOf(LinearLayer layer) {
-        Node node = model.graph().producer(layer.node().output(0)).orElseThrow();
-        return node.input(0);
+    /// The value that `node` of the plan's model reads at input 0, in [#model].
+    public String inputOf(Node node) {
+        return model.graph().producer(node.output(0)).orElseThrow().input(0);
     }
 
     private static void add(GraphEdit edit, String from, String to, Encoding encoding) {
