@@ -1,5 +1,6 @@
 package dev.nibble.bench;
 
+import dev.nibble.pipeline.recover.Recipe;
 import dev.nibble.quant.place.Precision;
 import dev.nibble.quant.place.WeightGranularity;
 import dev.nibble.quant.range.RangeSearch;
@@ -9,7 +10,8 @@ import java.util.List;
 ///
 /// @param name as the tables show it
 /// @param parameters what the command line takes for these weights
-public record Setting(String name, Precision precision, RangeSearch parameters) {
+/// @param recipe what is done to get accuracy back
+public record Setting(String name, Precision precision, RangeSearch parameters, Recipe recipe) {
     /// Every row of a model.
     public static final List<Setting> ALL = List.of(
             new Setting("W8A8 per channel", Precision.of(8, WeightGranularity.CHANNEL, 8), new RangeSearch.MinMax()),
@@ -23,6 +25,11 @@ public record Setting(String name, Precision precision, RangeSearch parameters) 
             ALL.get(2),
             ALL.get(3),
             new Setting("W4A16 per channel", Precision.of(4, WeightGranularity.CHANNEL, 16), new RangeSearch.Mse()));
+
+    /// With the recipe that the command line takes where nothing is said.
+    public Setting(String name, Precision precision, RangeSearch parameters) {
+        this(name, precision, parameters, Recipe.standard(precision));
+    }
 
     /// Whether this is the row that limits are set for.
     boolean isHeadline() {

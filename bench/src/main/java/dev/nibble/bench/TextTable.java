@@ -1,6 +1,7 @@
 package dev.nibble.bench;
 
 import dev.nibble.pipeline.FileDigest;
+import dev.nibble.pipeline.recover.Recipe;
 import dev.nibble.quant.place.Precision;
 import dev.nibble.quant.place.WeightGranularity;
 import dev.nibble.quant.range.RangeSearch;
@@ -18,7 +19,10 @@ final class TextTable {
     private static final Setting W8A16 =
             new Setting("W8A16 per channel", Precision.of(8, WeightGranularity.CHANNEL, 16), new RangeSearch.MinMax());
     private static final Setting W4A16 = new Setting(
-            "W4A16 blocks of 32", Precision.of(4, new WeightGranularity.PerBlock(32), 16), new RangeSearch.Mse());
+            "W4A16 blocks of 32, w4",
+            Precision.of(4, new WeightGranularity.PerBlock(32), 16),
+            new RangeSearch.Mse(),
+            Recipe.W4);
 
     private final Path shared;
     private final Path work;
@@ -54,7 +58,8 @@ final class TextTable {
                 new Wanted(stories, W8A16, 1.55, 1.546),
                 new Wanted(stories, W4A16, 1.65, 1.60));
         StringBuilder table = new StringBuilder(
-                "By `tools/bench.sh text`, measured as above; every operator is quantized. MiniLM's figure is"
+                "By `tools/bench.sh text`, measured as above, W4A16 with `--recipe w4`; every operator is quantized."
+                        + " MiniLM's figure is"
                         + " Spearman's correlation of cosines with the labels (× 100, mean pooling), that of the language"
                         + " model the loss of the next token in nats.\n");
         boolean holds = true;
