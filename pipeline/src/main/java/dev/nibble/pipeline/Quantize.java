@@ -294,6 +294,7 @@ public final class Quantize {
     private void describe(PreparedModel prepared, QuantizedModel quantized, ResultDocumentBuilder report) {
         report.passes(prepared.passes());
         report.passes(RecoveryPasses.of(quantized));
+        report.masks(MaskRows.of(quantized, prepared));
         quantized
                 .channelRanges()
                 .ifPresent(ranges -> report.channelRanges(new ChannelRanges(

@@ -63,6 +63,7 @@ import org.jspecify.annotations.Nullable;
 /// @param choices the range chosen for each encoding, by the value whose encoding it is
 /// @param twin the float model that the encodings key on
 /// @param export the QDQ model
+/// @param masks of attention, and the ranges behind them
 /// @param findings what a user should know
 /// @param parameters what chose the ranges of weights: `min-max`
 /// @param calibrateSeconds wall time of the pass over the samples, every calibrator ready
@@ -79,6 +80,7 @@ public record QuantizedModel(
         Quantization quantization,
         Model twin,
         ExportResult export,
+        List<MaskedScores.Found> masks,
         List<Finding> findings,
         String parameters,
         double calibrateSeconds,
@@ -272,7 +274,8 @@ public record QuantizedModel(
         ExportResult export = QdqExport.export(plan, result.quantization(), boundary);
         List<Finding> findings = new ArrayList<>(plan.notes());
         findings.addAll(result.findings());
-        findings.addAll(MaskedScores.findings(plan, observed, encodings(choices)));
+        List<MaskedScores.Found> masks = MaskedScores.found(plan, observed, encodings(choices));
+        findings.addAll(MaskedScores.findings(masks));
         findings.addAll(JoinedRanges.find(plan, observed, result.quantization().activations()));
         findings.addAll(export.findings());
         Model twin = FloatTwin.of(plan, result.quantization());
@@ -288,6 +291,7 @@ public record QuantizedModel(
                 result.quantization(),
                 twin,
                 export,
+                masks,
                 findings,
                 parameters.id(),
                 calibrateSeconds,

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 /// @param defaultOptimization the same file with ONNX Runtime's default optimization, `default` in JSON
 /// @param layers in topological order
 /// @param histograms of the worst tensors, worst first
+/// @param masks of attention that were found, in the graph's order
 /// @param skipped what was not quantized or not fused
 /// @param passes in the order in which they ran
 /// @param ladder plain rounding, then the recipe step by step; empty where that was not asked for
@@ -44,6 +45,7 @@ public record ResultDocument(
         List<TensorRow> tensors,
         List<LayerError> layers,
         List<TensorHistogram> histograms,
+        List<AttentionMask> masks,
         List<Skipped> skipped,
         List<PassRecord> passes,
         List<LadderRung> ladder,
@@ -79,6 +81,7 @@ public record ResultDocument(
         tensors = Values.list(tensors);
         layers = Values.list(layers);
         histograms = Values.list(histograms);
+        masks = Values.list(masks);
         skipped = Values.list(skipped);
         passes = Values.list(passes);
         ladder = Values.list(ladder);

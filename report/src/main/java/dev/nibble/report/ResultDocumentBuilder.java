@@ -20,6 +20,7 @@ public final class ResultDocumentBuilder {
     private final List<TensorRow> tensors = new ArrayList<>();
     private final List<LayerError> layers = new ArrayList<>();
     private final List<TensorHistogram> histograms = new ArrayList<>();
+    private final List<AttentionMask> masks = new ArrayList<>();
     private final List<Skipped> skipped = new ArrayList<>();
     private final List<PassRecord> passes = new ArrayList<>();
     private final List<Finding> findings = new ArrayList<>();
@@ -46,6 +47,7 @@ public final class ResultDocumentBuilder {
         badges.put("layers", Badge.MEASURED);
         badges.put("tensors.sqnrDb", Badge.ESTIMATED);
         badges.put("histograms", Badge.MEASURED);
+        badges.put("masks", Badge.MEASURED);
         badges.put("timings", Badge.MEASURED);
         badges.put("peakRssBytes", Badge.MEASURED);
     }
@@ -99,6 +101,11 @@ public final class ResultDocumentBuilder {
     /// Of the worst tensors, worst first.
     public ResultDocumentBuilder histograms(List<TensorHistogram> values) {
         histograms.addAll(values);
+        return this;
+    }
+
+    public ResultDocumentBuilder masks(List<AttentionMask> values) {
+        masks.addAll(values);
         return this;
     }
 
@@ -206,6 +213,7 @@ public final class ResultDocumentBuilder {
                 tensors,
                 layers,
                 histograms,
+                masks,
                 skipped,
                 passes,
                 ladder,

@@ -182,6 +182,18 @@ public final class SampleDocuments {
                                 "Use a rule set that fuses them: --target sm8650")))
                 .files(files(10_336_912, 0.27))
                 .pictures(imagePictures(12))
+                .masks(List.of(new AttentionMask(
+                        "causal",
+                        true,
+                        null,
+                        -100,
+                        "layer0/masked",
+                        List.of("softmax_0"),
+                        -11.5,
+                        9.25,
+                        -17.75,
+                        9.5,
+                        6.24)))
                 .generated(new GeneratedText(
                         1,
                         8,

@@ -14,7 +14,6 @@ import dev.nibble.quant.place.MaskConstant;
 import dev.nibble.quant.place.PlacementPlan;
 import dev.nibble.quant.range.ExpectedError;
 import dev.nibble.quant.range.RangeChoice;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -50,6 +49,30 @@ public final class MaskedScores {
     /// @param mask the constant, or the computed value
     /// @param constant what gives the mask its depth; empty where that is not known
     record Place(String output, String scores, String mask, String constant) {}
+
+    /// A mask that was found.
+    ///
+    /// @param mask the constant that gives it its depth, or the computed value
+    /// @param constant whether its depth is a constant; else its values told that it masks
+    /// @param written what masked places get
+    /// @param scores what Softmax reads
+    /// @param softmax labels of the operators that read it
+    /// @param least of the scores that are not masked
+    /// @param range of the scores
+    public record Found(
+            String mask,
+            boolean constant,
+            double written,
+            String scores,
+            List<String> softmax,
+            double least,
+            double most,
+            Encoding range) {
+        /// A score this far below its row's largest comes out of Softmax as less than half a step.
+        public double zeroBelow() {
+            return room(range.grid().bits());
+        }
+    }
 
     private MaskedScores() {}
 
@@ -112,13 +135,6 @@ public final class MaskedScores {
                 : null;
     }
 
-    /// For each value behind a mask that only Softmax reads, the scores that were not masked.
-    private static Map<String, Histogram> find(PlacementPlan plan, Map<String, Observation> observed) {
-        Map<String, Histogram> scores = new LinkedHashMap<>();
-        masks(plan, observed).forEach((place, histogram) -> scores.put(place.output(), histogram));
-        return scores;
-    }
-
     /// The masks that were found, with the scores that they leave.
     static Map<Place, Histogram> masks(PlacementPlan plan, Map<String, Observation> observed) {
         Map<Place, Histogram> scores = new LinkedHashMap<>();
@@ -141,45 +157,60 @@ public final class MaskedScores {
         return scores;
     }
 
-    /// A note for each mask that was found: the range of what Softmax reads with it, without it, and the one that was given.
+    /// What the range of each masked value that Softmax reads came to, in the graph's order.
     ///
     /// @param encodings by value
-    public static List<Finding> findings(
+    public static List<Found> found(
             PlacementPlan plan, Map<String, Observation> observed, Map<String, Encoding> encodings) {
-        List<Finding> findings = new ArrayList<>();
+        Map<String, Found> found = new LinkedHashMap<>();
         Graph graph = plan.model().graph();
-        Map<String, Histogram> scores = find(plan, observed);
-        Set<String> masks = constants(graph).keySet();
-        Set<String> said = new LinkedHashSet<>();
-        for (Place place : places(graph)) {
-            Histogram own = scores.get(place.output());
+        Map<String, Float> constants = constants(graph);
+        masks(plan, observed).forEach((place, scores) -> {
             Encoding encoding = encodings.get(place.output());
-            boolean constant = masks.contains(place.constant());
+            Float bound = constants.get(place.constant());
             Observation mask = seen(observed.get(place.mask()));
-            boolean found = constant || mask != null && mask.histogram().min() < MASKED_BELOW;
-            if (own == null || encoding == null || !found || !said.add(place.output())) {
-                continue;
+            double written =
+                    bound != null ? bound : mask != null ? mask.histogram().min() : Double.NaN;
+            if (encoding != null && !Double.isNaN(written)) {
+                found.putIfAbsent(
+                        place.output(),
+                        new Found(
+                                bound != null ? place.constant() : place.mask(),
+                                bound != null,
+                                written,
+                                place.output(),
+                                graph.consumers(place.output()).stream()
+                                        .map(Node::label)
+                                        .toList(),
+                                scores.min(),
+                                scores.max(),
+                                encoding));
             }
-            double low = observed.getOrDefault(place.output(), Observation.NONE)
-                    .histogram()
-                    .min();
-            findings.add(new Finding(
-                    "Q107",
-                    Finding.Severity.INFO,
-                    String.format(
-                            Locale.ROOT,
-                            "mask '%s' found before Softmax: the scores in '%s' reach from %.4g to %.4g, and their range is"
-                                    + " %.4g to %.4g; with what is masked it would begin at %s",
-                            constant ? place.constant() : place.mask(),
-                            place.output(),
-                            own.min(),
-                            own.max(),
-                            encoding.min(),
-                            encoding.max(),
-                            constant ? "the mask's own value" : String.format(Locale.ROOT, "%.4g", low)),
-                    ""));
-        }
-        return findings;
+        });
+        return List.copyOf(found.values());
+    }
+
+    /// A note for each mask that was found: the range of what Softmax reads with it, without it, and the one that was given.
+    public static List<Finding> findings(List<Found> masks) {
+        return masks.stream()
+                .map(found -> new Finding(
+                        "Q107",
+                        Finding.Severity.INFO,
+                        String.format(
+                                Locale.ROOT,
+                                "mask '%s' found before Softmax: the scores in '%s' reach from %.4g to %.4g, and their range"
+                                        + " is %.4g to %.4g; with what is masked it would begin at %s",
+                                found.mask(),
+                                found.scores(),
+                                found.least(),
+                                found.most(),
+                                found.range().min(),
+                                found.range().max(),
+                                found.constant()
+                                        ? "the mask's own value"
+                                        : String.format(Locale.ROOT, "%.4g", found.written())),
+                        ""))
+                .toList();
     }
 
     private static Set<Place> places(Graph graph) {

@@ -13,6 +13,7 @@ import dev.nibble.graph.Shape;
 import dev.nibble.graph.Tensor;
 import dev.nibble.graph.ValueInfo;
 import dev.nibble.quant.Encoding;
+import dev.nibble.quant.Symmetry;
 import dev.nibble.quant.observe.Observation;
 import dev.nibble.quant.observe.Observer;
 import dev.nibble.quant.place.Placement;
@@ -94,6 +95,24 @@ class MaskedScoresTest {
 
     private static float mask(Model model, int index) {
         return model.graph().initializer("causal").orElseThrow().tensor().floatAt(index);
+    }
+
+    @Test
+    void eachMaskIsListedWithTheRangeBehindIt() {
+        Map<String, Observation> observed = observed(8, -12, 50, 40);
+        Encoding range = Encoding.ofRange(-18.3, 8, 8, Symmetry.ASYMMETRIC);
+        MaskedScores.Found found =
+                MaskedScores.found(PLAN, observed, Map.of("masked", range)).getFirst();
+        // Scores are counted in bins; the ends of what masking leaves are those of bins.
+        assertEquals(-12, found.least(), 0.05);
+        assertEquals(
+                new MaskedScores.Found("causal", true, -100, "masked", List.of("p"), found.least(), 8, range), found);
+        assertEquals(ROOM, found.zeroBelow(), 1e-12);
+        assertEquals(
+                "mask 'causal' found before Softmax: the scores in 'masked' reach from -12.01 to 8.000, and their range is"
+                        + " %.4g to %.4g; with what is masked it would begin at the mask's own value"
+                                .formatted(range.min(), range.max()),
+                MaskedScores.findings(List.of(found)).getFirst().text());
     }
 
     /// Masked scores of 50 and 40 must not count; −12 to 8 do, and a little room below.

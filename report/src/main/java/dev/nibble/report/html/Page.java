@@ -1,5 +1,6 @@
 package dev.nibble.report.html;
 
+import dev.nibble.report.AttentionMask;
 import dev.nibble.report.Badge;
 import dev.nibble.report.Figures;
 import dev.nibble.report.FileRecord;
@@ -92,6 +93,26 @@ record Page(
                 .sorted(Comparator.comparing(
                         TensorRow::sqnrDb, Comparator.nullsLast(Comparator.<Double>naturalOrder())))
                 .toList();
+    }
+
+    /// What masked places got in the model as given.
+    static String fill(AttentionMask mask) {
+        return mask.fill() == null ? "−∞" : Figures.number(mask.fill());
+    }
+
+    /// Where in the range the scores begin, in percent of it.
+    static String from(AttentionMask mask) {
+        return Strip.decimal(percent(mask, mask.least()));
+    }
+
+    /// How much of the range they take, in percent.
+    static String width(AttentionMask mask) {
+        return Strip.decimal(percent(mask, mask.most()) - percent(mask, mask.least()));
+    }
+
+    private static double percent(AttentionMask mask, double value) {
+        double width = mask.max() - mask.min();
+        return width > 0 ? Math.clamp((value - mask.min()) / width, 0, 1) * 100 : 0;
     }
 
     /// The first texts that the models wrote.

@@ -70,6 +70,8 @@ class HtmlReportTest {
         }
         document.skipped().forEach(s -> assertShows(text, s.node(), s.reason()));
         document.findings().forEach(f -> assertShows(text, f.code(), f.text(), String.valueOf(f.fix())));
+        document.masks().forEach(m -> assertShows(text, m.scores(), m.mask(), Figures.number(m.written())));
+        assertShows(text, "−∞ … 9.25", "−17.75 … 9.5", "6.24 below its row’s largest");
         document.passes().forEach(p -> assertShows(text, p.name()));
         document.next().forEach(n -> assertShows(text, n.command(), n.why()));
         GeneratedText generated = document.generated();
