@@ -110,6 +110,7 @@ final class CalibrationSpeed {
             int batch = best(prepared.original(), data);
             for (int i = 0; i <= repetitions; i++) {
                 inference.add(infer(prepared.original(), data, batch));
+                last.clear();
                 calibration.add(Time.of(() -> last.add(observe(plan, data))));
                 say.accept(String.format(
                         Locale.ROOT,

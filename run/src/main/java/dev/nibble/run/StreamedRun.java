@@ -17,9 +17,9 @@ import org.jspecify.annotations.Nullable;
 /// Runs a model over samples and hands chosen tensors to consumers as they come: nothing is kept, so memory does not
 /// grow with the number of samples.
 ///
-/// While one worker observes, others run. Each worker has a consumer of its own, which is called by one thread at a
-/// time, batch after batch with rising indices. Which batches it gets depends on timing: what consumers gather must
-/// merge, and not depend on order.
+/// While one worker observes, others run. A worker calls its consumer batch after batch with rising indices; a consumer
+/// that several workers share is called by all of them at once. Which batches it gets depends on timing: what consumers
+/// gather must not depend on order.
 public final class StreamedRun {
     private final List<String> values;
     private final Iterator<SampleBatch> batches;
@@ -51,7 +51,7 @@ public final class StreamedRun {
     /// @param values names of the values to hand over: intermediate values, outputs or inputs of the main graph
     /// @param batches asked by one thread at a time; a batch is read before the next one is asked for, so that its
     ///     memory may be used again
-    /// @param consumers one a worker; fewer leave workers out
+    /// @param consumers one a worker, or the same for several; fewer leave workers out
     /// @throws NibbleException where the model does not load, a batch does not fit, a run fails, or the thread is
     ///     interrupted; by then no worker runs any more
     public static void over(

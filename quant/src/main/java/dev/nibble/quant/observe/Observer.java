@@ -230,8 +230,9 @@ public final class Observer {
             }
             pages[p] = null;
         }
-        drained = drained.merge(
-                Histogram.of(count, extremes, atMin, atMax, settled, takeAll(tinyPositive), takeAll(tinyNegative)));
+        Histogram fresh =
+                Histogram.of(count, extremes, atMin, atMax, settled, takeAll(tinyPositive), takeAll(tinyNegative));
+        drained = drained.count() == 0 ? fresh : drained.merge(fresh);
         count = 0;
         pending = 0;
         atMin = 0;
