@@ -37,9 +37,11 @@ public final class TaskMetrics {
 
     /// Makes the metrics named `wanted`, the headline first; nothing where the samples have no labels.
     ///
-    /// @param wanted one of [#NAMES]; `auto` takes words and characters for text labels, top-1 and top-5 for classes,
-    ///     and nothing where the output is neither text nor a list of classes
-    /// @throws NibbleException for another name, or where the labels or the alphabet do not suit the metric
+    /// @param wanted one of [#NAMES]; `auto` takes words and characters for text labels, top-1 and top-5 for classes
+    ///     (top-1 alone where there are five at most, of which the five highest are all), and nothing where the output is
+    ///     neither text nor a list of classes
+    /// @throws NibbleException for another name, or where the labels, the alphabet or the number of classes do not suit
+    ///     the metric
     public static Supplier<List<TaskMetric>> choose(String wanted, Model model, DataSet data) {
         if (!NAMES.contains(wanted)) {
             throw new NibbleException(
@@ -81,16 +83,24 @@ public final class TaskMetrics {
             throw new NibbleException(
                     "label '%s' is no class number"
                             .formatted(data.label(0).map(Label::text).orElse("")),
-                    "name the column that holds the class with --label-column, or use --metric none");
+                    "write the class as the place of its score in the output, from 0; name the column that holds it with"
+                            + " --label-column, or use --metric none");
         }
         if (wanted.equals("auto") && !listsClasses(model)) {
             return List::of;
         }
         requireClasses(model, data);
+        long listed = listedClasses(model);
+        boolean five = listed < 0 || listed > 5;
+        if (wanted.equals("top5") && !five) {
+            throw new NibbleException(
+                    "the output has %d classes, so that top-5 is always right".formatted(listed),
+                    "take --metric top1");
+        }
         return switch (wanted) {
             case "top1" -> () -> List.of(new TopK(1));
             case "top5" -> () -> List.of(new TopK(5));
-            default -> () -> List.of(new TopK(1), new TopK(5));
+            default -> five ? () -> List.of(new TopK(1), new TopK(5)) : () -> List.of(new TopK(1));
         };
     }
 
@@ -207,6 +217,14 @@ public final class TaskMetrics {
         }
         boolean rest = dims.stream().skip(2).allMatch(dim -> !(dim instanceof Dim.Known(long size)) || size == 1);
         return dims.size() >= 2 && rest && (dims.size() == 2 || dims.get(2) instanceof Dim.Known);
+    }
+
+    /// How many classes an output of shape \[N, classes, 1…\] lists; −1 where its declared shape does not say.
+    private static long listedClasses(Model model) {
+        return dims(model)
+                .filter(dims -> dims.size() >= 2 && dims.get(1) instanceof Dim.Known)
+                .map(dims -> ((Dim.Known) dims.get(1)).size())
+                .orElse(-1L);
     }
 
     /// Refuses labels that are none of the classes before anything is run.
