@@ -50,6 +50,7 @@ public final class OrtModel implements Executor.Session {
     private final Map<String, Tensor> pinnedTensors = new HashMap<>();
     private final Map<String, DataType> types = new HashMap<>();
     private final OutputShapes resultShapes = new OutputShapes();
+    private Map<String, Long> expected = Map.of();
     private Map<String, Shape> pinnedFor = Map.of();
     private int refused;
     private boolean closed;
@@ -102,6 +103,13 @@ public final class OrtModel implements Executor.Session {
         requireOpen();
         sharers.incrementAndGet();
         return new OrtModel(this);
+    }
+
+    /// Takes memory for results of up to so many bytes at once, in place of growing with each longer sample.
+    ///
+    /// @param bytes by the name of the value; others grow
+    void expect(Map<String, Long> bytes) {
+        expected = Map.copyOf(bytes);
     }
 
     /// A session that computes nothing: all that is fetched is an input or a stored constant.
@@ -219,10 +227,10 @@ public final class OrtModel implements Executor.Session {
     }
 
     private Tensor memory(String result, DataType type, Shape shape) {
-        return new Tensor(
-                type,
-                shape,
-                buffers.computeIfAbsent(result, r -> new ReusedBuffer()).take(type.bytes(shape.elements())));
+        long bytes = type.bytes(shape.elements());
+        long room = Math.max(bytes, expected.getOrDefault(result, 0L));
+        ReusedBuffer buffer = buffers.computeIfAbsent(result, r -> new ReusedBuffer());
+        return new Tensor(type, shape, buffer.take(room).asSlice(0, bytes));
     }
 
     /// Runs into memory that is there already; empty where the results have other shapes than expected, which may depend on

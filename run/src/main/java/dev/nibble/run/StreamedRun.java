@@ -49,6 +49,8 @@ public final class StreamedRun {
     /// Runs `model` over all of `batches`.
     ///
     /// @param values names of the values to hand over: intermediate values, outputs or inputs of the main graph
+    /// @param largest bytes of each value for the sample where it takes most, as far as they are known: memory for them is
+    ///     taken once
     /// @param batches asked by one thread at a time; a batch is read before the next one is asked for, so that its
     ///     memory may be used again
     /// @param consumers one a worker, or the same for several; fewer leave workers out
@@ -58,6 +60,7 @@ public final class StreamedRun {
             Executor executor,
             Model model,
             List<String> values,
+            Map<String, Long> largest,
             Executor.Optimization optimization,
             StreamPlan plan,
             Iterator<SampleBatch> batches,
@@ -75,6 +78,11 @@ public final class StreamedRun {
             while (sessions.size() < workers) {
                 sessions.add(
                         first instanceof OrtModel loaded ? loaded.sibling() : executor.open(model, values, options));
+            }
+            for (Executor.Session session : sessions) {
+                if (session instanceof OrtModel loaded) {
+                    loaded.expect(largest);
+                }
             }
             run.work(sessions, consumers);
         } finally {

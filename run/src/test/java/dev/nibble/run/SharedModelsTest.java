@@ -109,6 +109,7 @@ class SharedModelsTest {
                     executor,
                     model,
                     List.of(output),
+                    Map.of(),
                     Optimization.OFF,
                     new StreamPlan(2, 1, batch, 1),
                     batches,

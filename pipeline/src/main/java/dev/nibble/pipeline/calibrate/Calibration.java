@@ -66,7 +66,7 @@ public final class Calibration {
                 long bytes = Math.ceilDiv(base, StreamPlan.COPIES) + sizes.of(group);
                 StreamPlan plan = StreamPlan.of(Math.ceilDiv(bytes, sizes.rows()), threads, memory.tensors(), batch);
                 Doctor once = observations.isEmpty() ? doctor : new Doctor();
-                observations.putAll(pass(model, group, scaled, data, executor, plan, once, stage));
+                observations.putAll(pass(model, group, sizes.values(), scaled, data, executor, plan, once, stage));
             }
         }
         return observations;
@@ -75,6 +75,7 @@ public final class Calibration {
     private static Map<String, Observation> pass(
             Model model,
             List<String> values,
+            Map<String, Long> largest,
             Map<String, ScaledValues> scaled,
             DataSet data,
             Executor executor,
@@ -87,6 +88,7 @@ public final class Calibration {
                     executor,
                     model,
                     values,
+                    largest,
                     Executor.Optimization.DEFAULT,
                     plan,
                     new Iterator<>() {

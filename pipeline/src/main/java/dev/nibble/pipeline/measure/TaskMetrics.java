@@ -94,8 +94,7 @@ public final class TaskMetrics {
         boolean five = listed < 0 || listed > 5;
         if (wanted.equals("top5") && !five) {
             throw new NibbleException(
-                    "the output has %d classes, so that top-5 is always right".formatted(listed),
-                    "take --metric top1");
+                    "the output has %d classes, so that top-5 is always right".formatted(listed), "take --metric top1");
         }
         return switch (wanted) {
             case "top1" -> () -> List.of(new TopK(1));
