@@ -54,6 +54,8 @@ export CLASSPATH="$lib/*"
 options=(
     -XX:+UseSerialGC
     -XX:+UseCompactObjectHeaders
+    -Xms96m
+    -XX:NewSize=64m
     --enable-native-access=ALL-UNNAMED
     --add-modules jdk.incubator.vector
     "-Dnibble.root=$root"

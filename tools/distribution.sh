@@ -32,13 +32,17 @@ java_options() {
         -Xlog:disable
         -XX:+UseSerialGC
         -XX:+UseCompactObjectHeaders
-        # The JVM would begin with 1/64 of the machine's memory, and touch all of it before it collects anything.
-        -Xms48m
         -XX:MaxHeapFreeRatio=40
         --enable-native-access=ALL-UNNAMED
         "-Donnxruntime.native.path=$distribution/natives"
     )
     # By the environment, not by -cp: ONNX Runtime 1.29 crashes in a process whose command line exceeds 4 KiB.
     export CLASSPATH="${classpath//@/$distribution/lib}"
-    [ "$1" = light ] || options+=(--add-modules jdk.incubator.vector)
+    # The JVM would begin with 1/64 of the machine's memory, and touch all of it before it collects anything. Calibration
+    # fills some 50 MB with histograms that stay: a small young generation would copy them again and again.
+    if [ "$1" = light ]; then
+        options+=(-Xms48m)
+    else
+        options+=(-Xms96m -XX:NewSize=64m --add-modules jdk.incubator.vector)
+    fi
 }

@@ -27,8 +27,8 @@ import org.jspecify.annotations.Nullable;
 /// Models must have passed Nibble's own checks before: ONNX Runtime is native code, and a damaged model may crash
 /// it. Nothing is printed; all that goes wrong is thrown.
 public final class OrtExecutor implements Executor {
-    /// Models with more bytes of weights are handed over as files, which ONNX Runtime maps: bytes would be copied four
-    /// times on their way.
+    /// Models with more bytes of weights are handed over as a file with the weights beside it, which ONNX Runtime maps: bytes
+    /// would be copied four times on their way, and weights within the file are parsed and copied.
     private static final long INLINE_LIMIT = 48L << 20;
 
     /// ONNX Runtime 1.29 crashes the process while it loads if the process's command line takes more (observed on
@@ -112,7 +112,7 @@ public final class OrtExecutor implements Executor {
             if (weightBytes(given) > INLINE_LIMIT) {
                 folder = Files.createTempDirectory("nibble-run");
                 Path file = folder.resolve("model.onnx");
-                ModelWriter.write(given, file);
+                ModelWriter.writeApart(given, file);
                 session = environment.createSession(file.toString(), settings);
             } else {
                 session = environment.createSession(ModelWriter.toBytes(given), settings);

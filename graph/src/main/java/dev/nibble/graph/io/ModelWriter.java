@@ -36,7 +36,19 @@ public final class ModelWriter {
                 .filter(Initializer::hasData)
                 .mapToLong(Initializer::packedBytes)
                 .sum();
-        boolean split = hasDataFile(model) || hasDataFile(source) || weights > INLINE_LIMIT;
+        return write(model, file, hasDataFile(model) || hasDataFile(source) || weights > INLINE_LIMIT);
+    }
+
+    /// Writes `model` to `file` and its weights beside it, however few: a runtime that maps a data file parses the weights of
+    /// none.
+    ///
+    /// @return the files written, the model first
+    /// @throws NibbleException where the folder cannot be written or the disk is full
+    public static List<Path> writeApart(Model model, Path file) {
+        return write(model, file, true);
+    }
+
+    private static List<Path> write(Model model, Path file, boolean split) {
         String dataName = file.getFileName() + ".data";
         ExternalPlan plan = split ? ExternalPlan.of(model.graph(), dataName, EXTERNAL_FROM) : ExternalPlan.none();
         WireWriter wire = new OnnxEncoder(plan).model(model);
