@@ -58,7 +58,7 @@ final class TextTable {
                 new Wanted(stories, W8A16, 1.55, 1.546),
                 new Wanted(stories, W4A16, 1.65, 1.60));
         StringBuilder table = new StringBuilder(
-                "By `tools/bench.sh text`, measured as above, W4A16 with `--recipe w4`; every operator is quantized."
+                "By `tools/bench.sh text`, measured as above, W4A16 with the recipe `w4` as is standard; every operator is quantized."
                         + " MiniLM's figure is"
                         + " Spearman's correlation of cosines with the labels (× 100, mean pooling), that of the language"
                         + " model the loss of the next token in nats.\n");

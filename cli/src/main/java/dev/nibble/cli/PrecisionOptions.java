@@ -108,7 +108,7 @@ final class PrecisionOptions {
             split = ",",
             description =
                     "zero-constant-channels, cle, absorb-high-bias, rotate-keys, smoothquant, retarget, seqmse, gptq, coordinate-descent, refit-scales, bias-correction, or none for "
-                            + "plain rounding (default: bias-correction; for W8A8 rotate-keys, bias-correction).")
+                            + "plain rounding (default: bias-correction; for W8A8 rotate-keys, bias-correction; for weights of 4 bits those of --recipe w4).")
     private @Nullable List<String> algorithms;
 
     @Option(
@@ -236,9 +236,10 @@ final class PrecisionOptions {
     /// @throws NibbleException for a name that there is not, or both options at once
     ///
     /// @param terminal resolves a recipe's file
-    Recipe recipe(Terminal terminal) {
+    /// @param samples whether there are any
+    Recipe recipe(Terminal terminal, boolean samples) {
         if (recipe == null) {
-            return algorithms == null ? Recipe.standard(precision()) : Recipe.ofAlgorithms(algorithms);
+            return algorithms == null ? Recipe.standard(precision(), samples) : Recipe.ofAlgorithms(algorithms);
         }
         if (algorithms != null) {
             throw new NibbleException(

@@ -126,7 +126,7 @@ final class QuantizeCommand extends NibbleCommand {
                     "samples to measure with were given, but none with --data",
                     "name them with --data as well: how samples are read goes by it");
         }
-        Recipe recipe = precision.recipe(terminal());
+        Recipe recipe = precision.recipe(terminal(), calibration.isPresent());
         if (calibration.isEmpty() && precision.recipeGiven() && !recipe.steps().isEmpty()) {
             // The standard recipe as well, which is left out in silence where it was not asked for.
             throw new NibbleException(

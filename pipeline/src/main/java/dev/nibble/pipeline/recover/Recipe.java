@@ -38,6 +38,8 @@ public record Recipe(String name, List<Step> steps) {
             Algorithm.REFIT_SCALES,
             Algorithm.CORRECT_BIAS);
 
+    private static final Recipe DEFAULT_W4 = new Recipe("", W4.steps());
+
     /// As [#W4], with the channels' ranges balanced first: for weights with one scale a tensor.
     public static final Recipe ENHANCED = of(
             "enhanced",
@@ -136,18 +138,24 @@ public record Recipe(String name, List<Step> steps) {
         }
     }
 
-    /// What `quantize` does at `precision` where nothing is said. Keys are turned for activations of 8 bits: 16 bits leave
-    /// nothing to gain, and weights of 4 bits lose more, since turned rows mix outliers into their neighbours.
-    public static Recipe standard(Precision precision) {
-        boolean eightBits = precision.weightBits() >= 8
-                && precision.activationBits().isPresent()
-                && precision.activationBits().getAsInt() <= 8;
-        return eightBits ? DEFAULT_W8A8 : DEFAULT;
+    /// What `quantize` does at `precision` where nothing is said. Weights of 4 bits need their codes decided: to nearest they
+    /// ruin many models. Keys are turned for activations of 8 bits: 16 bits leave nothing to gain, and weights of 4 bits lose
+    /// more, since turned rows mix outliers into their neighbours.
+    ///
+    /// @param samples whether there are any: deciding codes takes some
+    public static Recipe standard(Precision precision, boolean samples) {
+        if (precision.activationBits().isEmpty()) {
+            return DEFAULT;
+        }
+        if (precision.weightBits() < 8) {
+            return samples ? DEFAULT_W4 : DEFAULT;
+        }
+        return precision.activationBits().getAsInt() <= 8 ? DEFAULT_W8A8 : DEFAULT;
     }
 
     /// Whether this is what [#standard] gives at some precision.
     public boolean isStandard() {
-        return equals(DEFAULT) || equals(DEFAULT_W8A8);
+        return equals(DEFAULT) || equals(DEFAULT_W8A8) || equals(DEFAULT_W4);
     }
 
     /// Of `algorithms`, on every operator.

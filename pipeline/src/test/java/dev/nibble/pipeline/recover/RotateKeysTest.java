@@ -223,7 +223,7 @@ class RotateKeysTest {
 
     @Test
     void theStandardRecipeTurnsKeysAtW8A8AndSaysNothingOfModelsWithout() throws IOException {
-        Recipe standard = Recipe.standard(Precision.of(8, WeightGranularity.CHANNEL, 8));
+        Recipe standard = Recipe.standard(Precision.of(8, WeightGranularity.CHANNEL, 8), true);
         Model model = prepared(false);
         try (DataSet data = samples(model)) {
             assertEquals(1, prepared(model, standard, data).passes().size());
@@ -245,7 +245,7 @@ class RotateKeysTest {
                 Precision.of(4, WeightGranularity.CHANNEL, 8),
                 Precision.of(8, WeightGranularity.CHANNEL, 16),
                 Precision.weightsOnly(8, WeightGranularity.CHANNEL))) {
-            assertFalse(Recipe.standard(precision).has(Algorithm.ROTATE_KEYS), precision::toString);
+            assertFalse(Recipe.standard(precision, true).has(Algorithm.ROTATE_KEYS), precision::toString);
         }
     }
 }
