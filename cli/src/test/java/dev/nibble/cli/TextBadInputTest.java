@@ -151,6 +151,18 @@ class TextBadInputTest {
     }
 
     @Test
+    void aShapeThatIsLongerThanTheTableOfPositionsIsNamedWithBothLengths() {
+        List<String> arguments = new ArrayList<>(List.of(TEXTS));
+        for (String input : List.of("input_ids", "attention_mask", "token_type_ids")) {
+            arguments.addAll(List.of("--shape", input + "=1,9"));
+        }
+        refused(
+                "--shape asks for 9 tokens in 'attention_mask', 'input_ids', 'token_type_ids', and the model takes 8 at most",
+                "give --shape 8 tokens or fewer",
+                arguments.toArray(String[]::new));
+    }
+
+    @Test
     void anArrayThatIsLongerThanTheTableOfPositionsIsNamedToo() throws IOException {
         long[] ids = IntStream.range(0, 20).mapToLong(i -> i % 10).toArray();
         longs("ids.npy", "2,10", ids);

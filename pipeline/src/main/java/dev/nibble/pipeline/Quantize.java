@@ -113,7 +113,9 @@ public final class Quantize {
         } else {
             measured(out, prepared, inputs, rules, overrides, seen, loaded, report);
         }
-        report.peakRssBytes(PeakMemory.rssBytes());
+        PeakMemory peak = PeakMemory.now();
+        report.peakRssBytes(peak.bytes());
+        options.memory().exceeded(peak, prepared.original()).map(Findings::of).ifPresent(report::finding);
         ResultDocument document = report.build();
         write(out.file("report.json"), ReportJson.write(document));
         write(out.file("report.html"), HtmlReport.of(document));

@@ -144,6 +144,7 @@ public record QuantizedModel(
             case Calibrator.Auto auto ->
                 ranges.best(plan, costs(plan, ranges, data, executor, options, memory, progress));
         };
+        observed.values().forEach(observation -> observation.histogram().dropSums());
         Map<String, Encoding> encodings = encodings(choices);
         Map<String, TensorEncoding.Affine> weights = weights(plan, parameters);
         QuantizeModel.Result result = QuantizeModel.apply(plan, encodings, weights, Map.of());

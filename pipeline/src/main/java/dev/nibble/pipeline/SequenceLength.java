@@ -2,6 +2,8 @@ package dev.nibble.pipeline;
 
 import dev.nibble.data.DataSet;
 import dev.nibble.data.InputSpec;
+import dev.nibble.data.TokenInputs;
+import dev.nibble.graph.DataType;
 import dev.nibble.graph.Executor;
 import dev.nibble.graph.Model;
 import dev.nibble.graph.NibbleException;
@@ -11,15 +13,19 @@ import dev.nibble.graph.ValueInfo;
 import dev.nibble.run.OrtExecutor;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /// How long sequences may be that a model takes. Its inputs may leave their length open while a table of positions or a
 /// stored mask ends it, and all that a runtime says then is that two shapes do not fit. So the model is asked: it runs on
-/// the longest sample, cut shorter and shorter.
+/// the longest sample, or on as many tokens as `--shape` asks for, cut shorter and shorter.
 final class SequenceLength {
     private SequenceLength() {}
 
@@ -34,6 +40,10 @@ final class SequenceLength {
             return failure;
         }
         try {
+            Optional<NibbleException> asked = askedTooLong(model, shapes, failure);
+            if (asked.isPresent()) {
+                return asked.get();
+            }
             Model read = ModelFile.toRun(model, shapes).model();
             List<InputSpec> inputs = PreparedModel.inputs(read);
             boolean sequences = inputs.stream().allMatch(input -> input.dims().length == 2);
@@ -67,12 +77,49 @@ final class SequenceLength {
         if (!oneLength || !open || length < 2) {
             return Optional.empty();
         }
+        long taken = taken(model, sample, length);
+        return taken == 0 || taken == length
+                ? Optional.empty()
+                : Optional.of(error(data, longest, length, taken, failure));
+    }
+
+    /// The error for lengths that `shapes` ask for and the model does not take; empty where that is not what is wrong.
+    private static Optional<NibbleException> askedTooLong(
+            Path file, Map<String, long[]> shapes, NibbleException failure) {
+        Set<Long> lengths = new HashSet<>();
+        shapes.values().forEach(shape -> lengths.add(shape.length == 2 ? shape[1] : -1L));
+        long length = lengths.size() == 1 ? lengths.iterator().next() : -1;
+        if (length < 2) {
+            return Optional.empty();
+        }
+        Model open = ModelFile.toRun(file, Map.of()).model();
+        Map<String, Tensor> sample = new HashMap<>();
+        for (InputSpec input : PreparedModel.inputs(open)) {
+            if (input.dims().length != 2 || input.dims()[1] >= 0 || input.type() != DataType.INT64) {
+                return Optional.empty();
+            }
+            long[] values = new long[Math.toIntExact(length)];
+            Arrays.fill(values, TokenInputs.masksAttention(input) ? 1 : 0);
+            sample.put(input.name(), Tensor.of(Shape.of(1, length), values));
+        }
+        long taken = taken(open, sample, length);
+        return taken == 0 || taken == length
+                ? Optional.empty()
+                : Optional.of(new NibbleException(
+                        "--shape asks for %d tokens in '%s', and the model takes %d at most"
+                                .formatted(length, String.join("', '", new TreeSet<>(shapes.keySet())), taken),
+                        "give --shape %d tokens or fewer".formatted(taken),
+                        failure));
+    }
+
+    /// How many tokens of `sample` the model takes, at most `length`; 0 where it takes none.
+    private static long taken(Model model, Map<String, Tensor> sample, long length) {
         List<String> outputs =
                 model.graph().outputs().stream().map(ValueInfo::name).toList();
         Executor.Options options = new Executor.Options(0, Executor.Optimization.OFF);
         try (Executor.Session session = new OrtExecutor().open(model, outputs, options)) {
             if (refused(session, sample, length) == null) {
-                return Optional.empty();
+                return length;
             }
             long taken = 0;
             long refused = length;
@@ -84,7 +131,7 @@ final class SequenceLength {
                     refused = middle;
                 }
             }
-            return taken == 0 ? Optional.empty() : Optional.of(error(data, longest, length, taken, failure));
+            return taken;
         }
     }
 

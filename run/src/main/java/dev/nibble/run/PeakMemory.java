@@ -28,11 +28,6 @@ public record PeakMemory(long bytes, boolean resident) {
         return new PeakMemory(peak, false);
     }
 
-    /// The peak of resident memory in bytes; see [#now] for systems that do not tell.
-    public static long rssBytes() {
-        return now().bytes();
-    }
-
     private static long field(String name) {
         if (!Files.isReadable(STATUS)) {
             return -1;

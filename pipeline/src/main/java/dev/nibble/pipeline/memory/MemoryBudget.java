@@ -1,8 +1,13 @@
 package dev.nibble.pipeline.memory;
 
+import dev.nibble.graph.Initializer;
+import dev.nibble.graph.Model;
 import dev.nibble.graph.NibbleException;
+import dev.nibble.quant.place.Finding;
+import dev.nibble.run.PeakMemory;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.ToLongFunction;
 
@@ -14,6 +19,9 @@ import java.util.function.ToLongFunction;
 public record MemoryBudget(long bytes, boolean asked) {
     /// Share of the limit that tensors may take; the rest is for histograms and for what the JVM has not collected yet.
     private static final double TENSORS = 0.75;
+
+    /// What the process takes without any model: the JVM and ONNX Runtime.
+    private static final long PROCESS = 200L << 20;
 
     /// Where nothing is said.
     public static final MemoryBudget DEFAULT = new MemoryBudget(1L << 30, false);
@@ -83,6 +91,26 @@ public record MemoryBudget(long bytes, boolean asked) {
     /// `what`, with the number of passes where there are several: how a stage is announced before it begins.
     public static String announced(String what, int passes) {
         return passes <= 1 ? what : "%s in %d passes, as --max-memory asks".formatted(what, passes);
+    }
+
+    /// What the process took beyond the limit, the model and what it needs itself: ONNX Runtime's own copies of the weights, as
+    /// a rule. Empty where the user set no limit, or the system does not tell.
+    ///
+    /// @param model as it was read
+    public Optional<Finding> exceeded(PeakMemory peak, Model model) {
+        long weights = model.graph().initializers().stream()
+                .mapToLong(Initializer::packedBytes)
+                .sum();
+        if (!asked || !peak.resident() || peak.bytes() <= weights + bytes + PROCESS) {
+            return Optional.empty();
+        }
+        return Optional.of(new Finding(
+                "M108",
+                Finding.Severity.WARNING,
+                "the process took %s at most: more than --max-memory %s, the model's %s and %s for itself"
+                        .formatted(shown(peak.bytes()), shown(bytes), shown(weights), shown(PROCESS)),
+                "let it have that much: the limit bounds samples and what is computed from them, not the runtime's own copies of"
+                        + " the model"));
     }
 
     /// Rounded up, so that it suffices.

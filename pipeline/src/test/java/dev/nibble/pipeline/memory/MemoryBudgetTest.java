@@ -25,7 +25,9 @@ import dev.nibble.pipeline.calibrate.OutputErrors;
 import dev.nibble.quant.Encoding;
 import dev.nibble.quant.Symmetry;
 import dev.nibble.quant.observe.Observation;
+import dev.nibble.quant.place.Finding;
 import dev.nibble.run.OrtExecutor;
+import dev.nibble.run.PeakMemory;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
@@ -146,6 +148,22 @@ class MemoryBudgetTest {
             assertTrue(groups > 1, "the limit asks for groups");
             assertEquals(4, expected.size(), "the last value reaches nothing");
         }
+    }
+
+    @Test
+    void whatTheProcessTookBeyondTheLimitIsSaid() {
+        long megabyte = 1 << 20;
+        MemoryBudget budget = new MemoryBudget(300 * megabyte, true);
+        assertTrue(
+                budget.exceeded(new PeakMemory(500 * megabyte, true), chain()).isEmpty(), "200 MB for itself");
+        PeakMemory more = new PeakMemory(700 * megabyte, true);
+        Finding finding = budget.exceeded(more, chain()).orElseThrow();
+        assertEquals("M108", finding.code());
+        assertTrue(finding.text().contains("took 700 MB at most: more than --max-memory 300 MB"), finding.text());
+        assertTrue(
+                new MemoryBudget(300 * megabyte, false).exceeded(more, chain()).isEmpty(), "no limit was set");
+        PeakMemory heap = new PeakMemory(700 * megabyte, false);
+        assertTrue(budget.exceeded(heap, chain()).isEmpty(), "the system does not tell");
     }
 
     private Map<String, Observation> observe(DataSet data, MemoryBudget budget, List<String> said) {

@@ -302,6 +302,13 @@ public final class Histogram {
         return side;
     }
 
+    /// Gives back the memory of [#positive] and [#negative], several times that of the bins; they are made again where they
+    /// are asked for.
+    public void dropSums() {
+        positive = null;
+        negative = null;
+    }
+
     /// The value below which the fraction `q` of the values lies, interpolated inside its bin; inside `min…max`,
     /// and exactly these at 0 and 1.
     public double quantile(double q) {
