@@ -71,6 +71,14 @@ public final class Graph {
         return initializers;
     }
 
+    /// Bytes of all initializers that have data, packed; subgraphs have their own.
+    public long weightBytes() {
+        return initializers.stream()
+                .filter(Initializer::hasData)
+                .mapToLong(Initializer::packedBytes)
+                .sum();
+    }
+
     public List<SparseInitializer> sparseInitializers() {
         return sparseInitializers;
     }

@@ -1,7 +1,6 @@
 package dev.nibble.pipeline;
 
 import dev.nibble.graph.DataType;
-import dev.nibble.graph.Initializer;
 import dev.nibble.graph.Model;
 import dev.nibble.graph.Node;
 import dev.nibble.graph.ValueInfo;
@@ -44,11 +43,7 @@ public final class Inspect {
         macs(bound, summary, findings);
         quantized(model, findings);
         noFloats(model, findings);
-        long bytes = model.graph().initializers().stream()
-                .filter(Initializer::hasData)
-                .mapToLong(Initializer::packedBytes)
-                .sum();
-        if (weights || bytes <= QUICKLY_READ) {
+        if (weights || model.graph().weightBytes() <= QUICKLY_READ) {
             NonFiniteWeights.find(model).forEach(found -> findings.add(Findings.of(found.problem())));
         } else {
             findings.add(Findings.note(

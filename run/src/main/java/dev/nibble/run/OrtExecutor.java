@@ -8,7 +8,6 @@ import ai.onnxruntime.OrtSession.SessionOptions.ExecutionMode;
 import ai.onnxruntime.OrtSession.SessionOptions.OptLevel;
 import dev.nibble.graph.Dim;
 import dev.nibble.graph.Executor;
-import dev.nibble.graph.Initializer;
 import dev.nibble.graph.Model;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.graph.Tensor;
@@ -109,7 +108,7 @@ public final class OrtExecutor implements Executor {
                 settings.enableProfiling(profile.toString());
             }
             OrtSession session;
-            if (weightBytes(given) > INLINE_LIMIT) {
+            if (given.graph().weightBytes() > INLINE_LIMIT) {
                 folder = Files.createTempDirectory("nibble-run");
                 Path file = folder.resolve("model.onnx");
                 ModelWriter.writeApart(given, file);
@@ -188,12 +187,6 @@ public final class OrtExecutor implements Executor {
                         .map(ValueType.TensorType::dims)
                         .map(dims -> dims.stream().allMatch(dim -> dim instanceof Dim.Known))
                         .orElse(false));
-    }
-
-    private static long weightBytes(Model model) {
-        return model.graph().initializers().stream()
-                .mapToLong(Initializer::packedBytes)
-                .sum();
     }
 
     /// What is mapped stays readable until the session is closed; where the system does not allow deleting such a

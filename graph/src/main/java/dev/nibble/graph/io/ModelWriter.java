@@ -32,11 +32,8 @@ public final class ModelWriter {
     /// @return the files written, the model first
     /// @throws NibbleException where the folder cannot be written or the disk is full
     public static List<Path> write(Model model, Path file, Model source) {
-        long weights = model.graph().initializers().stream()
-                .filter(Initializer::hasData)
-                .mapToLong(Initializer::packedBytes)
-                .sum();
-        return write(model, file, hasDataFile(model) || hasDataFile(source) || weights > INLINE_LIMIT);
+        boolean large = model.graph().weightBytes() > INLINE_LIMIT;
+        return write(model, file, hasDataFile(model) || hasDataFile(source) || large);
     }
 
     /// Writes `model` to `file` and its weights beside it, however few: a runtime that maps a data file parses the weights of

@@ -1,6 +1,5 @@
 package dev.nibble.pipeline.memory;
 
-import dev.nibble.graph.Initializer;
 import dev.nibble.graph.Model;
 import dev.nibble.graph.NibbleException;
 import dev.nibble.quant.place.Finding;
@@ -98,9 +97,7 @@ public record MemoryBudget(long bytes, boolean asked) {
     ///
     /// @param model as it was read
     public Optional<Finding> exceeded(PeakMemory peak, Model model) {
-        long weights = model.graph().initializers().stream()
-                .mapToLong(Initializer::packedBytes)
-                .sum();
+        long weights = model.graph().weightBytes();
         if (!asked || !peak.resident() || peak.bytes() <= weights + bytes + PROCESS) {
             return Optional.empty();
         }
